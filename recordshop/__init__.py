@@ -1,0 +1,1 @@
+"""What users of Record Shop import: the generated stubs, and `recordshop.client`."""
