@@ -4,7 +4,7 @@ import shutil
 import sys
 from pathlib import Path
 
-from grpc_tools import protoc, _proto  # noqa: PLC2701, I001 - the package of the well-known protos has no public name.
+from grpc_tools import _proto, protoc
 
 PROTOS = Path(__file__).resolve().parent
 ROOT = PROTOS.parent
@@ -26,15 +26,17 @@ def generate() -> None:
         package.mkdir(parents=True, exist_ok=True)
         for made in (package.parent, package):
             (made / "__init__.py").write_text('"""Generated from the protos."""\n')
-    outcome = protoc.main([
-        "protoc",
-        f"-I{PROTOS}",
-        f"-I{_proto.__path__[0]}",
-        _plugin("protoc-gen-mypy"),
-        _plugin("protoc-gen-mypy_grpc"),
-        *(f"--{kind}_out={ROOT}" for kind in ("python", "grpc_python", "mypy", "mypy_grpc")),
-        *map(str, sources),
-    ])
+    outcome = protoc.main(
+        [
+            "protoc",
+            f"-I{PROTOS}",
+            f"-I{_proto.__path__[0]}",
+            _plugin("protoc-gen-mypy"),
+            _plugin("protoc-gen-mypy_grpc"),
+            *(f"--{kind}_out={ROOT}" for kind in ("python", "grpc_python", "mypy", "mypy_grpc")),
+            *map(str, sources),
+        ]
+    )
     if outcome != 0:
         raise SystemExit("protoc refused the protos")
 

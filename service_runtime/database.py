@@ -1,0 +1,113 @@
+"""The pool of connections to a service's own database."""
+
+import asyncio
+import random
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Any, TypeVar
+
+import asyncpg
+import structlog
+
+from service_runtime.errors import NotAccepted
+from service_runtime.settings import DatabaseSettings
+
+Answer = TypeVar("Answer")
+Connection = asyncpg.pool.PoolConnectionProxy
+
+DEADLOCK_RETRIES_MAX = 5
+DEADLOCK_BACKOFF_S = 0.02
+CLOSE_TIMEOUT_S = 5.0
+CONNECT_TIMEOUT_S = 2.0
+# SQLSTATE classes that say "not now": connection, resources, operator intervention, rolled back, not in this state, read-only.
+UNAVAILABLE_CLASSES = ("08", "53", "57", "40", "55", "25")
+
+log = structlog.get_logger(__name__)
+
+
+class DatabaseUnavailable(NotAccepted):
+    """The database does not answer right now: ask again."""
+
+
+class Database:
+    """Connections to one database. Whatever keeps it from answering is DatabaseUnavailable; other SQL errors stay what they are."""
+
+    def __init__(self, pool: asyncpg.Pool[asyncpg.Record], *, acquire_timeout_s: float) -> None:
+        self._pool = pool
+        self._acquire_timeout_s = acquire_timeout_s
+
+    @asynccontextmanager
+    async def connection(self) -> AsyncIterator[Connection]:
+        """Lends a connection; waits for a free one for acquire_timeout_s seconds at most."""
+        try:
+            async with self._pool.acquire(timeout=self._acquire_timeout_s) as connection:
+                yield connection
+        except (OSError, TimeoutError, asyncpg.InterfaceError, asyncpg.InternalClientError) as error:
+            raise DatabaseUnavailable from error
+        except asyncpg.PostgresError as error:
+            if (error.sqlstate or "").startswith(UNAVAILABLE_CLASSES):
+                raise DatabaseUnavailable from error
+            raise
+
+    @asynccontextmanager
+    async def transaction(self, **options: Any) -> AsyncIterator[Connection]:
+        """Lends a connection inside a transaction (options as in asyncpg's `transaction`), committed at the end."""
+        async with self.connection() as connection, connection.transaction(**options):
+            yield connection
+
+    async def fetch(self, sql: str, *arguments: object) -> list[asyncpg.Record]:
+        """Runs one statement and answers its rows."""
+        async with self.connection() as connection:
+            return await connection.fetch(sql, *arguments)
+
+    async def fetchrow(self, sql: str, *arguments: object) -> asyncpg.Record | None:
+        """Runs one statement and answers its first row."""
+        async with self.connection() as connection:
+            return await connection.fetchrow(sql, *arguments)
+
+    async def run(self, operation: Callable[[Connection], Awaitable[Answer]]) -> Answer:
+        """Runs a write, and again if PostgreSQL rolled it back for a deadlock or a serialization failure, a limited number of times."""
+        for attempt in range(1, DEADLOCK_RETRIES_MAX + 1):
+            try:
+                async with self.connection() as connection:
+                    return await operation(connection)
+            except DatabaseUnavailable as error:
+                if not isinstance(error.__cause__, asyncpg.DeadlockDetectedError | asyncpg.SerializationError):
+                    raise
+                log.warning("rolled back by the database", attempt=attempt)
+            await asyncio.sleep(random.uniform(0, DEADLOCK_BACKOFF_S * attempt))  # noqa: S311 - jitter, not a secret.
+        raise DatabaseUnavailable
+
+    async def ping(self) -> None:
+        """Asks the database for a sign of life; raises DatabaseUnavailable."""
+        await self.fetch("SELECT 1")
+
+
+@asynccontextmanager
+async def open_database(settings: DatabaseSettings) -> AsyncIterator[Database]:
+    """Opens the pool without asking the server, so that a service can start before its database does."""
+
+    async def keep(_: Any) -> None:
+        """A connection carries no session state from one use to the next, so that resetting it would be a wasted round trip."""
+
+    pool = asyncpg.create_pool(
+        host=settings.postgres_host,
+        port=settings.postgres_port,
+        user=settings.postgres_user,
+        password=settings.postgres_password.get_secret_value(),
+        database=settings.postgres_db,
+        min_size=0,
+        max_size=settings.postgres_pool_size_max,
+        reset=keep,
+        timeout=CONNECT_TIMEOUT_S,
+        command_timeout=settings.postgres_command_timeout_s,
+        server_settings={"search_path": settings.postgres_schema, "application_name": "recordshop"},
+    )
+    await pool
+    try:
+        yield Database(pool, acquire_timeout_s=settings.postgres_acquire_timeout_s)
+    finally:
+        try:
+            await asyncio.wait_for(pool.close(), CLOSE_TIMEOUT_S)
+        except TimeoutError:
+            pool.terminate()

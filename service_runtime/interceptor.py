@@ -1,0 +1,104 @@
+"""The outermost layer of every call: errors become statuses, and slow and failed calls become log lines."""
+
+import asyncio
+import time
+import traceback
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
+
+import grpc
+import structlog
+from grpc_status import rpc_status
+
+from service_runtime.errors import Internal, ServiceError
+
+Handler = Any  # grpc has no type for handlers of its asyncio server.
+Context = grpc.aio.ServicerContext[Any, Any]
+# Codes that tell the operator of a fault; the others are the caller's own affair.
+FAULTS = frozenset({grpc.StatusCode.INTERNAL, grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.RESOURCE_EXHAUSTED})
+
+log = structlog.get_logger(__name__)
+
+
+class CallInterceptor(grpc.aio.ServerInterceptor):
+    """Answers ServiceErrors as google.rpc.Status, and anything unexpected as INTERNAL without a word of its text."""
+
+    def __init__(self, *, slow_call_s: float) -> None:
+        self._slow_call_s = slow_call_s
+        self._wrapped: dict[str, Handler] = {}
+
+    async def intercept_service(
+        self, continuation: Callable[[grpc.HandlerCallDetails], Awaitable[Any]], details: grpc.HandlerCallDetails
+    ) -> Handler:
+        """Wraps a method's handler once; there are as many as the server has methods."""
+        wrapped = self._wrapped.get(details.method)
+        if wrapped is None:
+            handler = await continuation(details)
+            if handler is None or handler.request_streaming:
+                return handler
+            wrapped = self._wrapped[details.method] = self._wrap(details.method, handler)
+        return wrapped
+
+    def _wrap(self, method: str, handler: Handler) -> Handler:
+        if handler.unary_unary is not None:
+            return grpc.unary_unary_rpc_method_handler(
+                self._unary(method, handler.unary_unary), handler.request_deserializer, handler.response_serializer
+            )
+        return grpc.unary_stream_rpc_method_handler(
+            self._stream(method, handler.unary_stream), handler.request_deserializer, handler.response_serializer
+        )
+
+    def _unary(self, method: str, behaviour: Callable[[Any, Context], Awaitable[Any]]) -> Callable[[Any, Context], Any]:
+        async def answer(request: Any, context: Context) -> Any:
+            started_s = time.perf_counter()
+            try:
+                return await behaviour(request, context)
+            except Exception as error:  # noqa: BLE001 - whatever it is, its text must not reach the caller.
+                await self._abort(method, context, error)
+            finally:
+                self._log_if_slow(method, started_s)
+
+        return answer
+
+    def _stream(
+        self, method: str, behaviour: Callable[[Any, Context], AsyncIterator[Any]]
+    ) -> Callable[[Any, Context], Any]:
+        async def answers(request: Any, context: Context) -> AsyncIterator[Any]:
+            try:
+                async for message in behaviour(request, context):
+                    yield message
+            except Exception as error:  # noqa: BLE001 - whatever it is, its text must not reach the caller.
+                await self._abort(method, context, error)
+
+        return answers
+
+    async def _abort(self, method: str, context: Context, error: Exception) -> None:
+        if isinstance(error, grpc.aio.AbortError):
+            raise error
+        answer = error if isinstance(error, ServiceError) else Internal()
+        if answer is not error:
+            log.error("call failed", method=method, error=type(error).__name__, trace=_frames(error))
+        elif answer.code in FAULTS:
+            log.warning("call refused", method=method, code=answer.code.name, reason=answer.reason, **_ids(answer))
+        await context.abort_with_status(rpc_status.to_status(answer.to_status()))
+
+    def _log_if_slow(self, method: str, started_s: float) -> None:
+        elapsed_s = time.perf_counter() - started_s
+        if elapsed_s >= self._slow_call_s:
+            log.warning("slow call", method=method, elapsed_s=round(elapsed_s, 3))
+
+
+def _frames(error: BaseException) -> list[str]:
+    """Where it happened. Not its text: a database's messages quote the rows they are about."""
+    frames = traceback.extract_tb(error.__traceback__)
+    return [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in frames[-8:]]
+
+
+def _ids(answer: ServiceError) -> dict[str, str]:
+    return {name: value for name, value in answer.metadata.items() if name.endswith("_id")}
+
+
+async def cancelled_quietly(task: "asyncio.Task[Any]") -> None:
+    """Cancels a task and waits until it has ended."""
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)

@@ -1,0 +1,106 @@
+"""A gRPC server from its port to its last answer."""
+
+import asyncio
+import signal
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from typing import Any
+
+import grpc
+import structlog
+from grpc_health.v1 import health, health_pb2_grpc
+
+from service_runtime.health import DrainingHealthServicer, HealthMonitor
+from service_runtime.interceptor import CallInterceptor, cancelled_quietly
+from service_runtime.reflection import enable_reflection
+from service_runtime.settings import ServerSettings
+
+EXIT_PORT_IN_USE = 1
+METADATA_SIZE_MAX_BYTES = 16 * 1024
+
+log = structlog.get_logger(__name__)
+
+
+class GrpcServer:
+    """One process's server: health, reflection, errors as statuses, and a drain at SIGTERM or SIGINT."""
+
+    def __init__(
+        self,
+        *,
+        settings: ServerSettings,
+        port: int,
+        service_names: Sequence[str],
+        ping: Callable[[], Awaitable[None]],
+    ) -> None:
+        self._settings = settings
+        self._address = f"{settings.bind_address}:{port}"
+        self._names = tuple(service_names)
+        self._health = DrainingHealthServicer()
+        self._monitor = HealthMonitor(
+            servicer=self._health,
+            service_names=self._names,
+            ping=ping,
+            interval_s=settings.health_interval_s,
+            timeout_s=settings.health_timeout_s,
+        )
+        self.grpc = grpc.aio.server(
+            interceptors=[CallInterceptor(slow_call_s=settings.slow_call_s)],
+            maximum_concurrent_rpcs=settings.calls_running_max,
+            options=[
+                # With it on, as is grpc's default, a second server on the port would silently take half of the calls.
+                ("grpc.so_reuseport", 0),
+                ("grpc.max_receive_message_length", settings.message_size_max_bytes),
+                ("grpc.max_metadata_size", METADATA_SIZE_MAX_BYTES),
+            ],
+        )
+        health_pb2_grpc.add_HealthServicer_to_server(self._health, self.grpc)
+        enable_reflection(self.grpc, [*self._names, health.SERVICE_NAME])
+
+    async def run_until_signal(self) -> None:
+        """Serves until SIGTERM or SIGINT, then refuses new calls and lets those that run finish. A port in use ends the process with 1."""
+        stopping = asyncio.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(number, stopping.set)
+        port = self._bind()
+        await self._monitor.start()
+        await self.grpc.start()
+        log.info("listening", address=self._address, port=port)
+        monitoring = asyncio.create_task(self._monitor.run())
+        try:
+            await _first_of(stopping.wait(), monitoring)
+        finally:
+            await self._drain(monitoring)
+
+    def _bind(self) -> int:
+        try:
+            return self.grpc.add_insecure_port(self._address)
+        except RuntimeError:
+            log.error("cannot listen: the address is in use or is not this machine's", address=self._address)  # noqa: TRY400
+            raise SystemExit(EXIT_PORT_IN_USE) from None
+
+    async def _drain(self, monitoring: asyncio.Task[None]) -> None:
+        log.info("draining")
+        await self._health.drain()
+        await cancelled_quietly(monitoring)
+        await self.grpc.stop(self._settings.drain_timeout_s)
+        log.info("stopped")
+
+
+async def _first_of(waiting: Coroutine[Any, Any, Any], task: asyncio.Task[None]) -> None:
+    """Waits for either; an error of the task ends the process instead of leaving it half alive."""
+    waiter = asyncio.ensure_future(waiting)
+    try:
+        await asyncio.wait([waiter, task], return_when=asyncio.FIRST_COMPLETED)
+        if task.done():
+            task.result()
+    finally:
+        await cancelled_quietly(waiter)
+
+
+def run_process(main: Coroutine[Any, Any, None]) -> None:
+    """Runs a service's main coroutine on uvloop where it is installed."""
+    try:
+        import uvloop  # noqa: PLC0415 - optional: Windows and PyPy have none.
+    except ImportError:
+        asyncio.run(main)
+    else:
+        uvloop.run(main)

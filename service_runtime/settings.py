@@ -1,0 +1,55 @@
+"""Settings from the environment, read once; all that is wrong is said at once, and then the process does not start."""
+
+import sys
+from typing import Annotated, Literal, TypeVar
+
+from pydantic import Field, SecretStr, StringConstraints, ValidationError
+from pydantic_settings import BaseSettings
+
+EXIT_BAD_SETTINGS = 2
+
+Port = Annotated[int, Field(ge=0, le=65535)]
+Seconds = Annotated[float, Field(gt=0, le=3600)]
+Address = Annotated[str, StringConstraints(pattern=r"^[^\s:]+:[0-9]{1,5}$")]
+Identifier = Annotated[str, StringConstraints(pattern=r"^[a-z_][a-z0-9_]{0,62}$")]
+
+
+class DatabaseSettings(BaseSettings):
+    """Where a service's database is, and how much of it the service may use."""
+
+    postgres_host: str = Field(default="127.0.0.1", min_length=1)
+    postgres_port: Annotated[int, Field(ge=1, le=65535)] = 5432
+    postgres_user: str = Field(min_length=1)
+    postgres_password: SecretStr
+    postgres_db: str = Field(min_length=1)
+    postgres_schema: Identifier = "public"
+    postgres_pool_size_max: Annotated[int, Field(ge=1, le=200)] = 16
+    postgres_acquire_timeout_s: Seconds = 2.0
+    postgres_command_timeout_s: Seconds = 10.0
+
+
+class ServerSettings(BaseSettings):
+    """How a service answers."""
+
+    bind_address: str = Field(default="127.0.0.1", min_length=1)
+    calls_running_max: Annotated[int, Field(ge=1, le=100_000)] = 2_000
+    message_size_max_bytes: Annotated[int, Field(ge=1_024, le=64 * 1024 * 1024)] = 4 * 1024 * 1024
+    slow_call_s: Seconds = 1.0
+    drain_timeout_s: Seconds = 10.0
+    health_interval_s: Seconds = 0.5
+    health_timeout_s: Seconds = 2.0
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+
+
+AnySettings = TypeVar("AnySettings", bound=BaseSettings)
+
+
+def load_settings(kind: type[AnySettings]) -> AnySettings:
+    """Reads settings from the environment. Wrong ones are named together on stderr, without their values, and end the process with 2."""
+    try:
+        return kind()
+    except ValidationError as error:
+        for fault in error.errors(include_url=False, include_input=False):
+            name = "_".join(str(part) for part in fault["loc"]).upper()
+            print(f"setting {name}: {fault['msg']}", file=sys.stderr)  # noqa: T201 - no log is configured yet.
+        raise SystemExit(EXIT_BAD_SETTINGS) from None
