@@ -37,10 +37,10 @@ class Fields:
 
     def uuid(self, field: str, value: str) -> UUID:
         """Reads a required UUID in its canonical form of 36 characters."""
-        if CANONICAL_UUID.fullmatch(value):
-            return UUID(value)
-        self.bad(field, "must be a UUID" if value else "is required and must be a UUID")
-        return NO_UUID
+        parsed = UUID(value) if CANONICAL_UUID.fullmatch(value) else NO_UUID
+        if parsed == NO_UUID:
+            self.bad(field, "must be a UUID, and not the nil one" if value else "is required and must be a UUID")
+        return parsed
 
     def optional_uuid(self, field: str, value: str) -> UUID | None:
         """Reads a UUID that may be left out."""
