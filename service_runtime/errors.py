@@ -2,9 +2,10 @@
 
 import inspect
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
+from uuid import UUID
 
 import grpc
 from google.protobuf import any_pb2
@@ -14,6 +15,17 @@ from grpc_status import rpc_status
 DOMAIN = "recordshop"
 RETRY_AFTER_S = 0.25
 
+# A status travels in the call's trailers. Most grpc clients take 8 KiB of them: above that they begin to answer RESOURCE_EXHAUSTED in
+# the error's place. Violations are sent twice, once of them in base64, and in the message.
+VIOLATIONS_SIZE_MAX_BYTES = 1_600
+IDS_NAMED_MAX = 100
+# An error travels in the trailing metadata, of which grpc's clients take 8 KiB unless told otherwise: beyond that they see
+# RESOURCE_EXHAUSTED instead of the error. The message travels twice, the violations and the metadata once.
+MESSAGE_SIZE_MAX_BYTES = 700
+VIOLATIONS_SIZE_MAX_BYTES = 5_500
+VIOLATION_OVERHEAD_BYTES = 8
+MISSING_IDS_MAX = 150
+
 
 @dataclass(frozen=True)
 class Violation:
@@ -21,6 +33,11 @@ class Violation:
 
     field: str
     description: str
+
+    @property
+    def size_bytes(self) -> int:
+        """What it takes on the wire, roughly."""
+        return len(self.field.encode()) + len(self.description.encode()) + VIOLATION_OVERHEAD_BYTES
 
 
 class ServiceError(Exception):
@@ -65,13 +82,18 @@ class InvalidArgument(ServiceError):
     reason = "INVALID_ARGUMENT"
 
     def __init__(self, violations: Sequence[Violation]) -> None:
-        self.violations = tuple(violations)
+        self.violations = _first_that_fit(violations, VIOLATIONS_SIZE_MAX_BYTES)
+        self.violation_count = len(violations)
         super().__init__()
 
     @property
     def message(self) -> str:
-        """The message names every bad field, for callers who do not read details."""
-        return "; ".join(f"{violation.field}: {violation.description}" for violation in self.violations)
+        """The message names the bad fields, for callers who do not read details."""
+        named = _first_that_fit(self.violations, MESSAGE_SIZE_MAX_BYTES)
+        texts = [f"{violation.field}: {violation.description}" for violation in named]
+        if len(named) < self.violation_count:
+            texts.append(f"and {self.violation_count - len(named):,} more")
+        return "; ".join(texts)
 
     def details(self) -> Sequence[any_pb2.Any]:
         """One ErrorInfo, and one BadRequest with a violation for each field."""
@@ -133,6 +155,17 @@ class Internal(ServiceError):
     """The service failed at this call; its log says why."""
 
 
+def missing_ids(name: str, ids: Iterable[UUID]) -> dict[str, str]:
+    """Metadata of a NotFound about several things: their ids, separated by commas, as many as fit; and how many there are."""
+    missing = [str(missing_id) for missing_id in ids]
+    return {name: ",".join(missing[:MISSING_IDS_MAX]), "missing": str(len(missing))}
+
+
+def named_ids(ids: Iterable[UUID]) -> str:
+    """Writes ids as metadata holds them: separated by commas, the first hundred."""
+    return ",".join(str(each) for each in islice(ids, IDS_NAMED_MAX))
+
+
 def error_info(error: grpc.aio.AioRpcError) -> error_details_pb2.ErrorInfo | None:
     """Reads a neighbour's answer: the ErrorInfo of an error that a service of the shop decided, else None."""
     status = rpc_status.from_call(error)
@@ -141,6 +174,24 @@ def error_info(error: grpc.aio.AioRpcError) -> error_details_pb2.ErrorInfo | Non
         if detail.Unpack(info) and info.domain == DOMAIN:
             return info
     return None
+
+
+def _first_that_fit(violations: Sequence[Violation], size_max_bytes: int) -> tuple[Violation, ...]:
+    size_bytes = 0
+    for count, violation in enumerate(violations):
+        size_bytes += violation.size_bytes
+        if size_bytes > size_max_bytes:
+            return tuple(violations[: max(count, 1)])
+    return tuple(violations)
+
+
+def _that_fit(violations: Iterable[Violation]) -> Iterator[Violation]:
+    size_bytes = 0
+    for violation in violations:
+        size_bytes += len(violation.field.encode()) + len(violation.description.encode())
+        if size_bytes > VIOLATIONS_SIZE_MAX_BYTES:
+            return
+        yield violation
 
 
 def _packed(

@@ -13,6 +13,7 @@ CANONICAL_UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}
 CALLER_ID = re.compile(r"[A-Za-z0-9._:-]{1,64}")
 ETAG_LENGTH_MAX = 64
 PAGE_TOKEN_LENGTH_MAX = 1024
+PATH_SHOWN_MAX = 64
 NO_UUID = UUID(int=0)
 
 
@@ -92,7 +93,7 @@ class Fields:
         """Reads a page size: 0 is the default, more than the largest counts as the largest (AIP-158)."""
         if value < 0:
             self.bad(field, "must not be negative")
-        return min(value, largest) if value > 0 else default
+        return min(value or default, largest)
 
     def mask(
         self, field: str, mask: field_mask_pb2.FieldMask, *, editable: Iterable[str], populated: Iterable[str]
@@ -105,7 +106,7 @@ class Fields:
             return allowed
         for path in mask.paths:
             if path not in allowed:
-                self.bad(field, f"{path[:64]!r} is not one of {', '.join(sorted(allowed))}")
+                self.bad(field, f"{path[:PATH_SHOWN_MAX]!a} is not one of {', '.join(sorted(allowed))}")
         return allowed.intersection(mask.paths)
 
 
