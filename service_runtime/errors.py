@@ -2,7 +2,7 @@
 
 import inspect
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 from uuid import UUID
@@ -15,10 +15,6 @@ from grpc_status import rpc_status
 DOMAIN = "recordshop"
 RETRY_AFTER_S = 0.25
 
-# A status travels in the call's trailers. Most grpc clients take 8 KiB of them: above that they begin to answer RESOURCE_EXHAUSTED in
-# the error's place. Violations are sent twice, once of them in base64, and in the message.
-VIOLATIONS_SIZE_MAX_BYTES = 1_600
-IDS_NAMED_MAX = 100
 # An error travels in the trailing metadata, of which grpc's clients take 8 KiB unless told otherwise: beyond that they see
 # RESOURCE_EXHAUSTED instead of the error. The message travels twice, the violations and the metadata once.
 MESSAGE_SIZE_MAX_BYTES = 700
@@ -161,11 +157,6 @@ def missing_ids(name: str, ids: Iterable[UUID]) -> dict[str, str]:
     return {name: ",".join(missing[:MISSING_IDS_MAX]), "missing": str(len(missing))}
 
 
-def named_ids(ids: Iterable[UUID]) -> str:
-    """Writes ids as metadata holds them: separated by commas, the first hundred."""
-    return ",".join(str(each) for each in islice(ids, IDS_NAMED_MAX))
-
-
 def error_info(error: grpc.aio.AioRpcError) -> error_details_pb2.ErrorInfo | None:
     """Reads a neighbour's answer: the ErrorInfo of an error that a service of the shop decided, else None."""
     status = rpc_status.from_call(error)
@@ -183,15 +174,6 @@ def _first_that_fit(violations: Sequence[Violation], size_max_bytes: int) -> tup
         if size_bytes > size_max_bytes:
             return tuple(violations[: max(count, 1)])
     return tuple(violations)
-
-
-def _that_fit(violations: Iterable[Violation]) -> Iterator[Violation]:
-    size_bytes = 0
-    for violation in violations:
-        size_bytes += len(violation.field.encode()) + len(violation.description.encode())
-        if size_bytes > VIOLATIONS_SIZE_MAX_BYTES:
-            return
-        yield violation
 
 
 def _packed(
