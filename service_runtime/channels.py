@@ -10,8 +10,8 @@ RECONNECT_BACKOFF_MAX_MS = 500
 ATTEMPTS_MAX = 3
 
 
-def open_channel(address: str, *, service_names: tuple[str, ...], message_size_max_bytes: int) -> grpc.aio.Channel:
-    """Opens a channel whose calls to service_names, all of them safe to repeat, are tried again when the neighbour is unavailable."""
+def open_channel(address: str, service_name: str) -> grpc.aio.Channel:
+    """Opens a channel whose calls to service_name, all of them safe to repeat, are tried again when the neighbour is unavailable."""
     retry_policy = {
         "maxAttempts": ATTEMPTS_MAX,
         "initialBackoff": "0.05s",
@@ -19,16 +19,13 @@ def open_channel(address: str, *, service_names: tuple[str, ...], message_size_m
         "backoffMultiplier": 2,
         "retryableStatusCodes": ["UNAVAILABLE"],
     }
-    service_config = {
-        "methodConfig": [{"name": [{"service": name} for name in service_names], "retryPolicy": retry_policy}]
-    }
+    service_config = {"methodConfig": [{"name": [{"service": service_name}], "retryPolicy": retry_policy}]}
     return grpc.aio.insecure_channel(
         address,
         options=[
             ("grpc.initial_reconnect_backoff_ms", RECONNECT_BACKOFF_MIN_MS),
             ("grpc.min_reconnect_backoff_ms", RECONNECT_BACKOFF_MIN_MS),
             ("grpc.max_reconnect_backoff_ms", RECONNECT_BACKOFF_MAX_MS),
-            ("grpc.max_receive_message_length", message_size_max_bytes),
             ("grpc.service_config", json.dumps(service_config)),
         ],
     )

@@ -29,6 +29,10 @@ class DatabaseUnavailable(NotAccepted):
     """The database does not answer right now: ask again."""
 
 
+class DatabaseUnreachable(DatabaseUnavailable):
+    """The database was not reached, so that nothing was asked of it: ask again."""
+
+
 class Database:
     """Connections to one database. Whatever keeps it from answering is DatabaseUnavailable; other SQL errors stay what they are."""
 
@@ -38,16 +42,34 @@ class Database:
 
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[Connection]:
-        """Lends a connection; waits for a free one for acquire_timeout_s seconds at most."""
+        """Lends a connection; waits for a free one for acquire_timeout_s seconds at most, and then raises DatabaseUnreachable."""
         try:
-            async with self._pool.acquire(timeout=self._acquire_timeout_s) as connection:
-                yield connection
+            connection = await self._pool.acquire(timeout=self._acquire_timeout_s)
+        except (
+            OSError,
+            TimeoutError,
+            asyncpg.InterfaceError,
+            asyncpg.InternalClientError,
+            asyncpg.PostgresError,
+        ) as error:
+            raise DatabaseUnreachable from error
+        try:
+            yield connection
         except (OSError, TimeoutError, asyncpg.InterfaceError, asyncpg.InternalClientError) as error:
             raise DatabaseUnavailable from error
         except asyncpg.PostgresError as error:
             if (error.sqlstate or "").startswith(UNAVAILABLE_CLASSES):
                 raise DatabaseUnavailable from error
             raise
+        finally:
+            await self._release(connection)
+
+    async def _release(self, connection: Connection) -> None:
+        try:
+            await self._pool.release(connection)
+        except (OSError, TimeoutError, asyncpg.InterfaceError, asyncpg.InternalClientError, asyncpg.PostgresError):
+            # The statement has its answer; the pool has thrown the broken connection away by itself.
+            log.warning("a connection broke on its way back")
 
     @asynccontextmanager
     async def transaction(self, **options: Any) -> AsyncIterator[Connection]:

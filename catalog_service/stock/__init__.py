@@ -1,0 +1,1 @@
+"""How stock is taken, given back, moved and counted."""

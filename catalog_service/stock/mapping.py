@@ -1,0 +1,171 @@
+"""Protos to the words of the stock room, and back."""
+
+from collections import Counter
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID
+
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from catalog_service.errors import DiscDeleted, DiscNotFound
+from catalog_service.stock.errors import OutOfStock, ReservationReleased, StockAboveMaximum, StockBelowZero
+from catalog_service.stock.model import (
+    LINES_MAX,
+    QUANTITY_MAX,
+    STOCK_MAX,
+    Movement,
+    MovementRequest,
+    MovementState,
+    Refusal,
+    ReleaseRequest,
+    Reservation,
+    ReservationLine,
+    ReservationRequest,
+    ReservationState,
+)
+from recordshop.catalog.v1 import stock_pb2
+from service_runtime.errors import ServiceError
+from service_runtime.validation import Fields, reading_fields
+
+REASON_LENGTH_MAX = 200
+REFUSALS: dict[Refusal, type[ServiceError]] = {
+    Refusal.OUT_OF_STOCK: OutOfStock,
+    Refusal.DISC_NOT_FOUND: DiscNotFound,
+    Refusal.DISC_DELETED: DiscDeleted,
+}
+STATES = {
+    ReservationState.RESERVED: stock_pb2.RESERVATION_STATE_RESERVED,
+    ReservationState.DENIED: stock_pb2.RESERVATION_STATE_DENIED,
+    ReservationState.RELEASED: stock_pb2.RESERVATION_STATE_RELEASED,
+}
+MOVEMENT_STATES = {
+    MovementState.APPLIED: stock_pb2.STOCK_MOVEMENT_STATE_APPLIED,
+    MovementState.REFUSED: stock_pb2.STOCK_MOVEMENT_STATE_REFUSED,
+}
+
+
+def reservation_request(request: stock_pb2.ReserveStockRequest) -> ReservationRequest:
+    """Reads a request; lines of one disc are added up."""
+    with reading_fields() as fields:
+        reservation_id = fields.uuid("reservation_id", request.reservation_id)
+        quantities = _quantities(fields, request.lines)
+    return ReservationRequest(id=reservation_id, quantities=quantities)
+
+
+def _quantities(fields: Fields, lines: Sequence[stock_pb2.StockLine]) -> Counter[UUID]:
+    quantities: Counter[UUID] = Counter()
+    if not 1 <= len(lines) <= LINES_MAX:
+        fields.bad("lines", f"must have 1 to {LINES_MAX} entries")
+        return quantities
+    for index, line in enumerate(lines):
+        disc_id = fields.uuid(f"lines[{index}].disc_id", line.disc_id)
+        quantities[disc_id] += fields.integer(
+            f"lines[{index}].quantity", line.quantity, at_least=1, at_most=QUANTITY_MAX
+        )
+    for disc_id, quantity in quantities.items():
+        if quantity > QUANTITY_MAX and len(lines) > len(quantities):
+            fields.bad("lines", f"ask for {quantity:,} copies of disc {disc_id} together: at most {QUANTITY_MAX:,}")
+    return quantities
+
+
+def release_request(request: stock_pb2.ReleaseStockRequest) -> ReleaseRequest:
+    """Reads a request; each disc once."""
+    with reading_fields() as fields:
+        reservation_id = fields.uuid("reservation_id", request.reservation_id)
+        disc_ids = fields.uuids("disc_ids", request.disc_ids, count_min=1, count_max=LINES_MAX)
+        if len(set(disc_ids)) < len(disc_ids):
+            fields.bad("disc_ids", "must name each disc once")
+    return ReleaseRequest(id=reservation_id, disc_ids=sorted(disc_ids))
+
+
+def reservation_name(request: stock_pb2.GetReservationRequest) -> tuple[UUID, list[UUID]]:
+    """Reads a reservation's id and the ids of its discs."""
+    with reading_fields() as fields:
+        reservation_id = fields.uuid("reservation_id", request.reservation_id)
+        disc_ids = fields.uuids("disc_ids", request.disc_ids, count_min=1, count_max=LINES_MAX)
+    return reservation_id, disc_ids
+
+
+def movement_request(request: stock_pb2.AdjustStockRequest) -> MovementRequest:
+    """Reads a movement."""
+    with reading_fields() as fields:
+        disc_id = fields.uuid("disc_id", request.disc_id)
+        movement_id = fields.caller_id("movement_id", request.movement_id)
+        delta = fields.integer("delta", request.delta, at_least=-STOCK_MAX, at_most=STOCK_MAX)
+        if delta == 0:
+            fields.bad("delta", "must not be 0")
+        reason = fields.text("reason", request.reason, length_max=REASON_LENGTH_MAX)
+    return MovementRequest(disc_id=disc_id, id=movement_id, delta=delta, reason=reason)
+
+
+def reserved_to_proto(reservation: Reservation) -> stock_pb2.Reservation:
+    """Answers a reservation that holds its copies; a refused or released one becomes the error that says so."""
+    if reservation.state is ReservationState.RELEASED:
+        raise ReservationReleased({"reservation_id": str(reservation.id)})
+    if reservation.refusal is not None:
+        raise REFUSALS[reservation.refusal](_refusal_metadata(reservation, reservation.refusal))
+    return reservation_to_proto(reservation)
+
+
+def _refusal_metadata(reservation: Reservation, refusal: Refusal) -> dict[str, str]:
+    metadata = {"reservation_id": str(reservation.id)}
+    if refusal is not Refusal.OUT_OF_STOCK:
+        at_fault = [line for line in reservation.lines if line.refusal is refusal]
+        return metadata | {"disc_id": ",".join(str(line.disc_id) for line in at_fault)}
+    return metadata | {
+        "disc_id": ",".join(str(line.disc_id) for line in reservation.lines),
+        "asked": ",".join(str(line.quantity) for line in reservation.lines),
+        "left": ",".join(str(line.stock_left) for line in reservation.lines),
+    }
+
+
+def reservation_to_proto(reservation: Reservation) -> stock_pb2.Reservation:
+    """Answers what was decided, whatever it was."""
+    return stock_pb2.Reservation(
+        reservation_id=str(reservation.id),
+        state=STATES[reservation.state],
+        lines=[line_to_proto(line) for line in reservation.lines],
+        create_time=time_to_proto(reservation.create_time),
+        update_time=time_to_proto(reservation.update_time),
+    )
+
+
+def line_to_proto(line: ReservationLine) -> stock_pb2.ReservationLine:
+    """Answers one line."""
+    return stock_pb2.ReservationLine(
+        disc_id=str(line.disc_id),
+        quantity=line.quantity,
+        name=line.name or "",
+        artist=line.artist or "",
+        price_cents=line.price_cents or 0,
+        stock_left=line.stock_left,
+        reason=line.refusal or "",
+    )
+
+
+def applied_to_proto(movement: Movement) -> stock_pb2.StockMovement:
+    """Answers a movement that was applied; a refused one becomes the error that says so."""
+    if movement.state is MovementState.REFUSED:
+        refusal = StockBelowZero if movement.delta < 0 else StockAboveMaximum
+        raise refusal({"disc_id": str(movement.disc_id), "movement_id": movement.id, "left": str(movement.stock_left)})
+    return movement_to_proto(movement)
+
+
+def movement_to_proto(movement: Movement) -> stock_pb2.StockMovement:
+    """Answers what was decided, whatever it was."""
+    return stock_pb2.StockMovement(
+        disc_id=str(movement.disc_id),
+        movement_id=movement.id,
+        delta=movement.delta,
+        reason=movement.reason,
+        state=MOVEMENT_STATES[movement.state],
+        stock_left=movement.stock_left,
+        create_time=time_to_proto(movement.create_time),
+    )
+
+
+def time_to_proto(time: datetime) -> Timestamp:
+    """Answers a moment."""
+    timestamp = Timestamp()
+    timestamp.FromDatetime(time)
+    return timestamp

@@ -1,0 +1,129 @@
+"""The words of the stock room."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from uuid import UUID
+
+LINES_MAX = 50
+QUANTITY_MAX = 1_000
+STOCK_MAX = 1_000_000_000
+FINGERPRINT_LENGTH_BYTES = 16
+
+
+class ReservationState(StrEnum):
+    """What was decided for a reservation."""
+
+    RESERVED = "RESERVED"
+    DENIED = "DENIED"
+    RELEASED = "RELEASED"
+
+
+class Refusal(StrEnum):
+    """Why a line was refused. Where lines differ, the reservation's reason is the first of these that any line has."""
+
+    DISC_NOT_FOUND = "DISC_NOT_FOUND"
+    DISC_DELETED = "DISC_DELETED"
+    OUT_OF_STOCK = "OUT_OF_STOCK"
+
+
+@dataclass(frozen=True)
+class ReservationRequest:
+    """Copies that somebody asks for: quantities by disc, one line a disc."""
+
+    id: UUID
+    quantities: Mapping[UUID, int]
+
+    @property
+    def disc_ids(self) -> list[UUID]:
+        """The discs in the order in which everybody locks them."""
+        return sorted(self.quantities)
+
+    @property
+    def fingerprint(self) -> bytes:
+        """Tells these lines from others under the same id: 16 bytes over the sorted lines."""
+        digest = hashlib.sha256()
+        for disc_id in self.disc_ids:
+            digest.update(disc_id.bytes + self.quantities[disc_id].to_bytes(4, "big"))
+        return digest.digest()[:FINGERPRINT_LENGTH_BYTES]
+
+
+@dataclass(frozen=True)
+class ReservationLine:
+    """A reservation's part for one disc, with the disc as it was at the decision. stock_left is None for an unknown disc."""
+
+    disc_id: UUID
+    quantity: int
+    name: str | None
+    artist: str | None
+    price_cents: int | None
+    stock_left: int | None
+    refusal: Refusal | None
+
+
+@dataclass(frozen=True)
+class Reservation:
+    """A recorded decision; lines in the order of disc ids."""
+
+    id: UUID
+    state: ReservationState
+    lines: Sequence[ReservationLine]
+    create_time: datetime
+    update_time: datetime
+
+    @property
+    def refusal(self) -> Refusal | None:
+        """Why the whole was denied."""
+        refusals = {line.refusal for line in self.lines}
+        return next((refusal for refusal in Refusal if refusal in refusals), None)
+
+
+@dataclass(frozen=True)
+class ReleaseRequest:
+    """Copies that come back: all discs of one reservation, sorted."""
+
+    id: UUID
+    disc_ids: Sequence[UUID]
+
+
+class MovementState(StrEnum):
+    """What was decided for a movement."""
+
+    APPLIED = "APPLIED"
+    REFUSED = "REFUSED"
+
+
+@dataclass(frozen=True)
+class MovementRequest:
+    """Copies that somebody wants to come (positive delta) or go."""
+
+    disc_id: UUID
+    id: str
+    delta: int
+    reason: str
+
+
+@dataclass(frozen=True)
+class Movement:
+    """A recorded movement; stock_left is the disc's stock after the decision."""
+
+    disc_id: UUID
+    id: str
+    delta: int
+    reason: str
+    state: MovementState
+    stock_left: int
+    create_time: datetime
+
+
+@dataclass(frozen=True)
+class Balance:
+    """Where a disc's copies are, from one snapshot: opening + moved = left + held."""
+
+    disc_id: UUID
+    opening: int
+    moved: int
+    left: int
+    held: int

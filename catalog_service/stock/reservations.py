@@ -1,0 +1,178 @@
+"""The ledger of reservations: each id is decided exactly once, together with the stock that it takes."""
+
+from collections.abc import Sequence
+from uuid import UUID
+
+import asyncpg
+
+from catalog_service.stock.errors import RequestIdReused, ReservationDiscsDiffer, ReservationNotFound
+from catalog_service.stock.model import (
+    Refusal,
+    ReleaseRequest,
+    Reservation,
+    ReservationLine,
+    ReservationRequest,
+    ReservationState,
+)
+from service_runtime import failpoints
+from service_runtime.database import Connection, Database
+
+# One statement, so that stock and ledger cannot part. The discs are locked in the order of their ids, which everybody keeps to, and are
+# then seen as they are now, not as they were when the statement began. All lines fit, or none is taken.
+# An id that is in the ledger already locks and inserts nothing. Two equal ids at once get past that look: the primary key stops the
+# second one and undoes its whole statement, stock included. ON CONFLICT DO NOTHING would keep the UPDATE, and leak stock.
+RESERVE = """
+WITH asked AS (
+    SELECT disc_id, quantity FROM unnest($2::uuid[], $3::integer[]) AS line (disc_id, quantity)
+), unseen AS (
+    SELECT NOT EXISTS (SELECT 1 FROM reservations WHERE disc_id = ANY ($2::uuid[]) AND reservation_id = $1) AS yes
+), locked AS (
+    SELECT id, name, artist, price_cents, stock, delete_time
+    FROM discs
+    WHERE id = ANY ($2::uuid[]) AND (SELECT yes FROM unseen)
+    ORDER BY id
+    FOR NO KEY UPDATE
+), line AS (
+    SELECT
+        asked.disc_id, asked.quantity, locked.name, locked.artist, locked.price_cents, locked.stock,
+        CASE
+            WHEN locked.id IS NULL THEN 'DISC_NOT_FOUND'
+            WHEN locked.delete_time IS NOT NULL THEN 'DISC_DELETED'
+            WHEN locked.stock < asked.quantity THEN 'OUT_OF_STOCK'
+        END AS reason
+    FROM asked LEFT JOIN locked ON locked.id = asked.disc_id
+), taken AS (
+    UPDATE discs SET stock = discs.stock - line.quantity
+    FROM line
+    WHERE discs.id = line.disc_id
+        AND discs.stock >= line.quantity
+        AND NOT EXISTS (SELECT 1 FROM line AS other WHERE other.reason IS NOT NULL)
+    RETURNING discs.id, discs.stock
+)
+INSERT INTO reservations (
+    disc_id, reservation_id, state, quantity, line_count, fingerprint, name, artist, price_cents, stock_left, reason
+)
+SELECT
+    line.disc_id, $1, CASE WHEN taken.id IS NULL THEN 'DENIED' ELSE 'RESERVED' END, line.quantity, cardinality($2::uuid[]), $4,
+    line.name, line.artist, line.price_cents, coalesce(taken.stock, line.stock), line.reason
+FROM line LEFT JOIN taken ON taken.id = line.disc_id
+WHERE (SELECT yes FROM unseen)
+ORDER BY line.disc_id
+RETURNING *
+"""
+
+# The lock makes this read a write: its commit waits for a synchronous standby, so that a decision is never acknowledged that only the
+# primary knows. It stands in nobody's way.
+DECIDED = """
+SELECT * FROM reservations
+WHERE disc_id = ANY ($2::uuid[]) AND reservation_id = $1
+ORDER BY disc_id
+FOR KEY SHARE
+"""
+
+TOMBSTONE = """
+INSERT INTO reservations (disc_id, reservation_id, state, quantity, line_count)
+SELECT disc_id, $1, 'RELEASED', 0, cardinality($2::uuid[]) FROM unnest($2::uuid[]) AS line (disc_id)
+ORDER BY disc_id
+ON CONFLICT DO NOTHING
+RETURNING *
+"""
+
+LOCK_DISCS = "SELECT id FROM discs WHERE id = ANY ($1::uuid[]) ORDER BY id FOR NO KEY UPDATE"
+
+GIVE_BACK = """
+WITH released AS (
+    UPDATE reservations SET state = 'RELEASED', update_time = now()
+    WHERE disc_id = ANY ($2::uuid[]) AND reservation_id = $1 AND state = 'RESERVED'
+    RETURNING disc_id, quantity
+)
+UPDATE discs SET stock = discs.stock + released.quantity FROM released WHERE discs.id = released.disc_id
+"""
+
+
+class ReservationLedger:
+    """Takes stock and gives it back."""
+
+    def __init__(self, *, database: Database) -> None:
+        self._database = database
+
+    async def reserve(self, requests: Sequence[ReservationRequest]) -> list[Reservation]:
+        """Decides each request, or answers what was decided for its id before.
+
+        Raises RequestIdReused if an id stands for other lines, DatabaseUnavailable if nothing is known.
+        """
+        return [await self._reserve_one(request) for request in requests]
+
+    async def _reserve_one(self, request: ReservationRequest) -> Reservation:
+        rows = await self._decide(request) or await self._database.fetch(DECIDED, request.id, request.disc_ids)
+        await failpoints.reach("catalog.decided")
+        reservation = _reservation(rows)
+        is_tombstone = rows[0]["fingerprint"] is None
+        if not is_tombstone and rows[0]["fingerprint"] != request.fingerprint:
+            raise RequestIdReused({"reservation_id": str(request.id)})
+        return reservation
+
+    async def _decide(self, request: ReservationRequest) -> list[asyncpg.Record]:
+        quantities = [request.quantities[disc_id] for disc_id in request.disc_ids]
+
+        async def reserve(connection: Connection) -> list[asyncpg.Record]:
+            return await connection.fetch(RESERVE, request.id, request.disc_ids, quantities, request.fingerprint)
+
+        try:
+            return await self._database.run(reserve)
+        except asyncpg.UniqueViolationError:
+            return []
+
+    async def release(self, request: ReleaseRequest) -> Reservation:
+        """Gives a reservation's copies back once, or marks an id that was never seen so that a late reserve takes nothing.
+
+        Two statements: as one, racing the reserve, it would neither find that row nor be able to insert its own.
+        Raises ReservationDiscsDiffer, with nothing changed.
+        """
+
+        async def release(connection: Connection) -> list[asyncpg.Record]:
+            async with connection.transaction():
+                tombstone = await connection.fetch(TOMBSTONE, request.id, request.disc_ids)
+                if len(tombstone) == len(request.disc_ids):
+                    return tombstone
+                decided = await connection.fetch(DECIDED, request.id, request.disc_ids)
+                if tombstone or decided[0]["line_count"] != len(request.disc_ids):
+                    raise ReservationDiscsDiffer({"reservation_id": str(request.id)})
+                await connection.execute(LOCK_DISCS, request.disc_ids)
+                await connection.execute(GIVE_BACK, request.id, request.disc_ids)
+                return await connection.fetch(DECIDED, request.id, request.disc_ids)
+
+        released = _reservation(await self._database.run(release))
+        await failpoints.reach("catalog.released")
+        return released
+
+    async def get(self, reservation_id: UUID, disc_ids: Sequence[UUID]) -> Reservation:
+        """Answers what was decided; raises ReservationNotFound."""
+        rows = await self._database.fetch(DECIDED, reservation_id, disc_ids)
+        if not rows:
+            raise ReservationNotFound({"reservation_id": str(reservation_id)})
+        return _reservation(rows)
+
+
+def line_from_row(row: asyncpg.Record) -> ReservationLine:
+    """Reads one row of the ledger."""
+    return ReservationLine(
+        disc_id=row["disc_id"],
+        quantity=row["quantity"],
+        name=row["name"],
+        artist=row["artist"],
+        price_cents=row["price_cents"],
+        stock_left=row["stock_left"],
+        refusal=Refusal(row["reason"]) if row["reason"] else None,
+    )
+
+
+def _reservation(rows: Sequence[asyncpg.Record]) -> Reservation:
+    first = rows[0]
+    return Reservation(
+        id=first["reservation_id"],
+        state=ReservationState(first["state"]),
+        lines=[line_from_row(row) for row in sorted(rows, key=lambda row: row["disc_id"])],
+        create_time=first["create_time"],
+        update_time=first["update_time"],
+    )

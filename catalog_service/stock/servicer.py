@@ -1,0 +1,72 @@
+"""StockService at the wire."""
+
+from typing import Any
+
+import grpc
+
+from catalog_service.stock import listing_mapping, mapping
+from catalog_service.stock.listing import StockListing
+from catalog_service.stock.listing_mapping import LedgerPageLimits
+from catalog_service.stock.movements import MovementLedger
+from catalog_service.stock.reservations import ReservationLedger
+from recordshop.catalog.v1 import stock_pb2, stock_pb2_grpc
+
+Context = grpc.aio.ServicerContext[Any, Any]
+
+
+class StockServicer(stock_pb2_grpc.StockServiceServicer):
+    """Decodes, does, encodes; what is promised stands in the proto."""
+
+    def __init__(
+        self,
+        *,
+        reservations: ReservationLedger,
+        movements: MovementLedger,
+        listing: StockListing,
+        page_limits: LedgerPageLimits,
+    ) -> None:
+        self._reservations = reservations
+        self._movements = movements
+        self._listing = listing
+        self._page_limits = page_limits
+
+    async def ReserveStock(self, request: stock_pb2.ReserveStockRequest, context: Context) -> stock_pb2.Reservation:
+        asked = mapping.reservation_request(request)
+        [reservation] = await self._reservations.reserve([asked])
+        return mapping.reserved_to_proto(reservation)
+
+    async def ReleaseStock(self, request: stock_pb2.ReleaseStockRequest, context: Context) -> stock_pb2.Reservation:
+        asked = mapping.release_request(request)
+        reservation = await self._reservations.release(asked)
+        return mapping.reservation_to_proto(reservation)
+
+    async def GetReservation(self, request: stock_pb2.GetReservationRequest, context: Context) -> stock_pb2.Reservation:
+        reservation_id, disc_ids = mapping.reservation_name(request)
+        reservation = await self._reservations.get(reservation_id, disc_ids)
+        return mapping.reservation_to_proto(reservation)
+
+    async def ListReservations(
+        self, request: stock_pb2.ListReservationsRequest, context: Context
+    ) -> stock_pb2.ListReservationsResponse:
+        page = listing_mapping.entry_page(request, self._page_limits)
+        entries = await self._listing.entries(page)
+        return listing_mapping.entries_to_proto(page, entries)
+
+    async def AdjustStock(self, request: stock_pb2.AdjustStockRequest, context: Context) -> stock_pb2.StockMovement:
+        asked = mapping.movement_request(request)
+        movement = await self._movements.adjust(asked)
+        return mapping.applied_to_proto(movement)
+
+    async def ListStockMovements(
+        self, request: stock_pb2.ListStockMovementsRequest, context: Context
+    ) -> stock_pb2.ListStockMovementsResponse:
+        page = listing_mapping.movement_page(request, self._page_limits)
+        movements = await self._listing.movements(page)
+        return listing_mapping.movements_to_proto(page, movements)
+
+    async def ListStockBalances(
+        self, request: stock_pb2.ListStockBalancesRequest, context: Context
+    ) -> stock_pb2.ListStockBalancesResponse:
+        page = listing_mapping.balance_page(request, self._page_limits)
+        balances = await self._listing.balances(page)
+        return listing_mapping.balances_to_proto(page, balances)

@@ -1,0 +1,87 @@
+"""Starts the order service: `python -m order_service`."""
+
+from contextlib import AsyncExitStack
+
+from order_service.audit import StockAudit
+from order_service.batch import BatchPlacement
+from order_service.catalog_client import CatalogClient
+from order_service.customer_client import CustomerClient
+from order_service.journal import Journal
+from order_service.order_lines import OrderLines
+from order_service.order_search import OrderSearch
+from order_service.placement import OrderPlacement
+from order_service.processing import OrderProcessing
+from order_service.recovery import Recovery
+from order_service.repository import OrderRepository
+from order_service.search_mapping import PageLimits
+from order_service.servicer import OrderServicer
+from order_service.settings import OrderSettings
+from recordshop.catalog.v1 import stock_pb2
+from recordshop.customer.v1 import customer_pb2
+from recordshop.order.v1 import order_pb2, order_pb2_grpc
+from service_runtime.channels import open_channel
+from service_runtime.database import open_database
+from service_runtime.logs import configure_logs
+from service_runtime.server import GrpcServer, run_process
+from service_runtime.settings import load_settings
+from service_runtime.tasks import DurableTasks
+
+SERVICE_NAME = order_pb2.DESCRIPTOR.services_by_name["OrderService"].full_name
+STOCK_SERVICE_NAME = stock_pb2.DESCRIPTOR.services_by_name["StockService"].full_name
+CUSTOMER_SERVICE_NAME = customer_pb2.DESCRIPTOR.services_by_name["CustomerService"].full_name
+
+
+async def serve(settings: OrderSettings) -> None:
+    """Builds the service from its parts and serves until a signal; the parts are closed in reverse order."""
+    async with AsyncExitStack() as stack:
+        database = await stack.enter_async_context(open_database(settings))
+        catalog_channel = await stack.enter_async_context(open_channel(settings.catalog_addr, STOCK_SERVICE_NAME))
+        customer_channel = await stack.enter_async_context(open_channel(settings.customer_addr, CUSTOMER_SERVICE_NAME))
+        catalog = CatalogClient(channel=catalog_channel, timeout_s=settings.catalog_timeout_s)
+        customers = CustomerClient(channel=customer_channel, timeout_s=settings.customer_timeout_s)
+        orders = OrderRepository(database=database, recovery_age_s=settings.recovery_age_s)
+        processing = OrderProcessing(orders=orders, catalog=catalog)
+        recovery = Recovery(
+            journal=Journal(
+                database=database,
+                age_s=settings.recovery_age_s,
+                lease_s=settings.recovery_lease_s,
+                backoff_max_s=settings.recovery_backoff_max_s,
+            ),
+            orders=orders,
+            processing=processing,
+            interval_s=settings.recovery_interval_s,
+            lease_s=settings.recovery_lease_s,
+            batch_size=settings.recovery_batch_size,
+            concurrency=settings.recovery_concurrency,
+        )
+        tasks = await stack.enter_async_context(
+            DurableTasks(running_max=settings.placements_running_max, drain_timeout_s=settings.drain_timeout_s)
+        )
+        placement = OrderPlacement(tasks=tasks, customers=customers, orders=orders, processing=processing)
+        servicer = OrderServicer(
+            placement=placement,
+            batches=BatchPlacement(placement=placement, concurrency=settings.batch_concurrency),
+            orders=orders,
+            search=OrderSearch(database=database),
+            audit=StockAudit(lines=OrderLines(database=database), catalog=catalog, settle_s=settings.audit_settle_s),
+            page_limits=PageLimits(default=settings.page_size_default, largest=settings.page_size_max),
+            call_timeout_s=settings.call_timeout_s,
+        )
+        server = GrpcServer(
+            settings=settings, port=settings.order_port, service_names=[SERVICE_NAME], ping=database.ping
+        )
+        order_pb2_grpc.add_OrderServiceServicer_to_server(servicer, server.grpc)
+        await stack.enter_async_context(recovery.running())
+        await server.run_until_signal()
+
+
+def main() -> None:
+    """Reads the settings and runs the service."""
+    settings = load_settings(OrderSettings)
+    configure_logs(service="order", level=settings.log_level)
+    run_process(serve(settings))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,162 @@
+"""The audit: the orders held against the stock ledger, order by order."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from uuid import UUID
+
+from order_service.catalog_client import CatalogClient, HeldLine, StockBalance
+from order_service.errors import DiscNotFound
+from order_service.merge import Peekable, merged
+from order_service.model import OrderStatus
+from order_service.order_lines import OrderLines, PlacedLine
+from service_runtime.deadline import Deadline
+
+WRONG_IDS_MAX = 20
+READ_AGAIN_S = 0.2
+READS_AT_ONCE_MAX = 8
+
+
+class Verdict(StrEnum):
+    """The outcome of a disc's audit, or of one of its orders."""
+
+    AGREES = "AGREES"
+    DISAGREES = "DISAGREES"
+    OPEN = "OPEN"
+
+
+@dataclass
+class DiscAudit:
+    """What was found for one disc; opening + moved = left + held is read from one snapshot of the catalog."""
+
+    balance: StockBalance
+    sold: int = 0
+    open: int = 0
+    wrong_order_ids: list[UUID] = field(default_factory=list)
+
+    @property
+    def verdict(self) -> Verdict:
+        """Something final that differs weighs more than something that is not final."""
+        if self.wrong_order_ids or self.balance.opening + self.balance.moved != self.balance.left + self.balance.held:
+            return Verdict.DISAGREES
+        return Verdict.OPEN if self.open else Verdict.AGREES
+
+
+def compare(placed: PlacedLine | None, held: HeldLine | None) -> Verdict:
+    """Holds one line of an order against its row of the ledger; either may be missing."""
+    if placed is None:
+        return Verdict.DISAGREES if held is not None and held.is_reserved else Verdict.AGREES
+    if placed.status.is_open:
+        return Verdict.OPEN
+    if placed.status is OrderStatus.CONFIRMED:
+        agrees = (
+            held is not None
+            and held.is_reserved
+            and (held.quantity, held.price_cents) == (placed.quantity, placed.price_cents)
+        )
+    elif placed.status is OrderStatus.CANCELLED:
+        # An order that the catalog had refused may be cancelled before it is rejected; its refusal stays.
+        agrees = held is not None and not held.is_reserved
+    else:
+        agrees = held is None or not held.is_reserved
+    return Verdict.AGREES if agrees else Verdict.DISAGREES
+
+
+class StockAudit:
+    """Audits discs while the shop runs."""
+
+    def __init__(self, *, lines: OrderLines, catalog: CatalogClient, settle_s: float) -> None:
+        self._lines = lines
+        self._catalog = catalog
+        self._settle_s = settle_s
+        self._reads = asyncio.Semaphore(READS_AT_ONCE_MAX)
+
+    async def audit(self, disc_ids: Sequence[UUID]) -> AsyncIterator[DiscAudit]:
+        """Audits these discs or, if none is named, all, in the order of their ids. Raises DiscNotFound, naming every unknown one."""
+        wanted = sorted(set(disc_ids))
+        await self._require(wanted)
+        async with self._lines.walk(wanted) as placed_lines:
+            balances = Peekable(self._catalog.balances(wanted), key=lambda balance: balance.disc_id)
+            placed = Peekable(placed_lines, key=lambda line: (line.disc_id, line.order_id))
+            held = Peekable(self._ledger(wanted), key=lambda line: (line.disc_id, line.order_id))
+            while (disc_id := await _next_disc(balances, placed, held)) is not None:
+                found = await balances.take_if(disc_id)
+                audit = DiscAudit(balance=found or StockBalance(disc_id, 0, 0, 0, 0))
+                doubtful = await self._first_reading(audit, placed, held)
+                await self._read_again(audit, doubtful)
+                if found is not None or audit.wrong_order_ids:
+                    yield audit
+
+    async def _require(self, disc_ids: Sequence[UUID]) -> None:
+        if not disc_ids:
+            return
+        known = {balance.disc_id async for balance in self._catalog.balances(disc_ids)}
+        missing = [str(disc_id) for disc_id in disc_ids if disc_id not in known]
+        if missing:
+            raise DiscNotFound({"disc_id": ",".join(missing)})
+
+    async def _ledger(self, disc_ids: Sequence[UUID]) -> AsyncIterator[HeldLine]:
+        all_discs: Sequence[UUID | None] = [None]
+        for disc_id in disc_ids or all_discs:
+            async for line in self._catalog.ledger(disc_id):
+                yield line
+
+    async def _first_reading(
+        self, audit: DiscAudit, placed: Peekable[PlacedLine], held: Peekable[HeldLine]
+    ) -> dict[UUID, HeldLine | None]:
+        """Compares what both sides said; answers what does not agree yet, by order id."""
+        doubtful: dict[UUID, HeldLine | None] = {}
+        async for order_id, order_line, ledger_line in merged(audit.balance.disc_id, placed, held):
+            if compare(order_line, ledger_line) is Verdict.AGREES:
+                audit.sold += _sold(order_line)
+            else:
+                doubtful[order_id] = ledger_line
+        return doubtful
+
+    async def _read_again(self, audit: DiscAudit, doubtful: dict[UUID, HeldLine | None]) -> None:
+        """The two sides were read at different moments: reads again what differs until it is final, for a limited time."""
+        deadline = Deadline.after(self._settle_s)
+        disc_id = audit.balance.disc_id
+        while doubtful:
+            placed = await self._lines.now(disc_id, list(doubtful))
+            held = await self._held_now(disc_id, doubtful, placed)
+            verdicts = {order_id: compare(placed.get(order_id), held[order_id]) for order_id in doubtful}
+            final = [order_id for order_id, verdict in verdicts.items() if verdict is not Verdict.OPEN]
+            audit.sold += sum(_sold(placed.get(order_id)) for order_id in final)
+            _note_wrong(audit, (order_id for order_id in final if verdicts[order_id] is Verdict.DISAGREES))
+            doubtful = {order_id: held[order_id] for order_id in doubtful if verdicts[order_id] is Verdict.OPEN}
+            if doubtful and deadline.passed():
+                audit.open += len(doubtful)
+                return
+            if doubtful:
+                await asyncio.sleep(READ_AGAIN_S)
+
+    async def _held_now(
+        self, disc_id: UUID, known: dict[UUID, HeldLine | None], placed: dict[UUID, PlacedLine]
+    ) -> dict[UUID, HeldLine | None]:
+        """Asks the ledger again for what still differs, and only for that: under load most is settled by the order's newer state."""
+        differs = [
+            order_id for order_id in known if compare(placed.get(order_id), known[order_id]) is Verdict.DISAGREES
+        ]
+
+        async def read(order_id: UUID) -> HeldLine | None:
+            async with self._reads:
+                return await self._catalog.ledger_line(order_id, disc_id)
+
+        return known | dict(zip(differs, await asyncio.gather(*map(read, differs)), strict=True))
+
+
+def _sold(placed: PlacedLine | None) -> int:
+    return placed.quantity if placed is not None and placed.status is OrderStatus.CONFIRMED else 0
+
+
+def _note_wrong(audit: DiscAudit, order_ids: Iterable[UUID]) -> None:
+    audit.wrong_order_ids += list(order_ids)[: WRONG_IDS_MAX - len(audit.wrong_order_ids)]
+
+
+async def _next_disc(
+    balances: Peekable[StockBalance], placed: Peekable[PlacedLine], held: Peekable[HeldLine]
+) -> UUID | None:
+    heads = [await balances.peek(), await placed.peek(), await held.peek()]
+    return min((head.disc_id for head in heads if head is not None), default=None)

@@ -1,0 +1,150 @@
+"""The catalog, as the order service sees it: copies are held, refused or given back."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, NoReturn
+from uuid import UUID
+
+import grpc
+
+from order_service.errors import CatalogUnavailable, DiscDeleted, DiscNotFound, OutOfStock
+from order_service.model import Order, Refused, RejectionReason, Released, Reserved, SoldLine, StockAnswer
+from recordshop.catalog.v1 import stock_pb2, stock_pb2_grpc
+from service_runtime.deadline import Deadline
+from service_runtime.errors import Internal, error_info
+
+LEDGER_PAGE_SIZE = 1_000
+BALANCE_PAGE_SIZE = 100
+PAGE_TIMEOUT_S = 60.0
+RELEASED_REASON = "RESERVATION_RELEASED"
+RESERVATION_NOT_FOUND = "RESERVATION_NOT_FOUND"
+REFUSALS = {error.reason: RejectionReason(error.reason) for error in (OutOfStock, DiscNotFound, DiscDeleted)}
+
+
+@dataclass(frozen=True)
+class HeldLine:
+    """One row of the catalog's ledger."""
+
+    disc_id: UUID
+    order_id: UUID
+    is_reserved: bool
+    quantity: int
+    price_cents: int
+
+
+@dataclass(frozen=True)
+class StockBalance:
+    """Where a disc's copies are, as of one moment."""
+
+    disc_id: UUID
+    opening: int
+    moved: int
+    left: int
+    held: int
+
+
+class CatalogClient:
+    """Asks for copies. An answer, refusals too, is a value; CatalogUnavailable means that there was none."""
+
+    def __init__(self, *, channel: grpc.aio.Channel, timeout_s: float) -> None:
+        self._stub = stock_pb2_grpc.StockServiceStub(channel)
+        self._timeout_s = timeout_s
+
+    async def reserve_stock(self, order: Order, deadline: Deadline) -> StockAnswer:
+        """Asks for an order's copies, or for what was decided about them before."""
+        request = stock_pb2.ReserveStockRequest(
+            reservation_id=str(order.id),
+            lines=[stock_pb2.StockLine(disc_id=str(line.disc_id), quantity=line.quantity) for line in order.lines],
+        )
+        try:
+            reservation = await self._stub.ReserveStock(request, timeout=deadline.at_most(self._timeout_s))
+        except grpc.aio.AioRpcError as error:
+            return _refused(error)
+        return Reserved(lines=[_sold_line(line) for line in reservation.lines])
+
+    async def release_stock(self, order: Order, deadline: Deadline) -> None:
+        """Gives an order's copies back; an order that holds none gets none from now on."""
+        request = stock_pb2.ReleaseStockRequest(
+            reservation_id=str(order.id), disc_ids=[str(disc_id) for disc_id in order.disc_ids]
+        )
+        try:
+            await self._stub.ReleaseStock(request, timeout=deadline.at_most(self._timeout_s))
+        except grpc.aio.AioRpcError as error:
+            _raise_no_answer(error)
+
+    async def ledger_line(self, order_id: UUID, disc_id: UUID) -> HeldLine | None:
+        """Reads what the ledger says of an order's line now; None if it never heard of it."""
+        request = stock_pb2.GetReservationRequest(reservation_id=str(order_id), disc_ids=[str(disc_id)])
+        try:
+            reservation = await self._stub.GetReservation(request, timeout=self._timeout_s)
+        except grpc.aio.AioRpcError as error:
+            info = error_info(error)
+            if info is not None and info.reason == RESERVATION_NOT_FOUND:
+                return None
+            _raise_no_answer(error)
+        return _held_line(order_id, reservation.state, reservation.lines[0])
+
+    async def ledger(self, disc_id: UUID | None) -> AsyncIterator[HeldLine]:
+        """Walks over the ledger of one disc, or of all, in the order of disc id and order id."""
+        request = stock_pb2.ListReservationsRequest(page_size=LEDGER_PAGE_SIZE, disc_id=str(disc_id or ""))
+        async for page in self._pages(self._stub.ListReservations, request):
+            for entry in page.entries:
+                yield _held_line(UUID(entry.reservation_id), entry.state, entry.line)
+
+    async def balances(self, disc_ids: Sequence[UUID]) -> AsyncIterator[StockBalance]:
+        """Walks over the balances of these discs or, if none is named, of all, in the order of their ids."""
+        request = stock_pb2.ListStockBalancesRequest(
+            page_size=BALANCE_PAGE_SIZE, disc_ids=[str(disc_id) for disc_id in disc_ids]
+        )
+        async for page in self._pages(self._stub.ListStockBalances, request):
+            for balance in page.balances:
+                yield StockBalance(UUID(balance.disc_id), balance.opening, balance.moved, balance.left, balance.held)
+
+    async def _pages(self, method: Callable[..., Awaitable[Any]], request: Any) -> AsyncIterator[Any]:
+        while True:
+            try:
+                page = await method(request, timeout=PAGE_TIMEOUT_S)
+            except grpc.aio.AioRpcError as error:
+                _raise_no_answer(error)
+            yield page
+            if not page.next_page_token:
+                return
+            request.page_token = page.next_page_token
+
+
+def _sold_line(line: stock_pb2.ReservationLine) -> SoldLine:
+    return SoldLine(
+        disc_id=UUID(line.disc_id),
+        quantity=line.quantity,
+        name=line.name,
+        artist=line.artist,
+        price_cents=line.price_cents,
+    )
+
+
+def _held_line(order_id: UUID, state: int, line: stock_pb2.ReservationLine) -> HeldLine:
+    return HeldLine(
+        disc_id=UUID(line.disc_id),
+        order_id=order_id,
+        is_reserved=state == stock_pb2.RESERVATION_STATE_RESERVED,
+        quantity=line.quantity,
+        price_cents=line.price_cents,
+    )
+
+
+def _refused(error: grpc.aio.AioRpcError) -> Refused | Released:
+    info = error_info(error)
+    if info is not None and info.reason == RELEASED_REASON:
+        return Released()
+    if info is None or info.reason not in REFUSALS:
+        _raise_no_answer(error)
+    disc_ids = [UUID(disc_id) for disc_id in info.metadata["disc_id"].split(",")]
+    left = [int(stock) for stock in info.metadata.get("left", "").split(",") if stock]
+    return Refused(reason=REFUSALS[info.reason], disc_ids=disc_ids, stock_left=dict(zip(disc_ids, left, strict=False)))
+
+
+def _raise_no_answer(error: grpc.aio.AioRpcError) -> NoReturn:
+    info = error_info(error)
+    if info is None or error.code() in {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.RESOURCE_EXHAUSTED}:
+        raise CatalogUnavailable from error
+    raise Internal from error

@@ -1,0 +1,59 @@
+"""The journal of open work: where recovery finds the orders that somebody began and did not end."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from service_runtime.database import Database
+
+# A lease is a time in the row, never a lock held across a call. It only saves work: a paused process outlives any lease, and what it
+# does then is as right as what the next one does. Times further ahead than any lease come from a clock that was set back.
+CLAIM = """
+UPDATE open_work
+SET next_attempt_time = now() + least($2 * power(2, least(attempts, 20)), $3) * interval '1 second', attempts = attempts + 1
+WHERE id IN (
+    SELECT id FROM open_work
+    WHERE next_attempt_time <= now() OR next_attempt_time > now() + $4 * interval '1 second'
+    ORDER BY next_attempt_time
+    LIMIT $1
+    FOR UPDATE SKIP LOCKED
+)
+RETURNING id, order_ids, create_time, attempts
+"""
+
+CLOSE = """
+DELETE FROM open_work
+WHERE id = $1 AND NOT EXISTS (
+    SELECT 1 FROM orders WHERE orders.id = ANY (open_work.order_ids) AND orders.status IN ('PENDING', 'CANCELLING')
+)
+"""
+
+
+@dataclass(frozen=True)
+class OpenWork:
+    """A row of the journal, claimed; attempts counts this one."""
+
+    id: UUID
+    order_ids: Sequence[UUID]
+    create_time: datetime
+    attempts: int
+
+
+class Journal:
+    """Claims open work and closes it."""
+
+    def __init__(self, *, database: Database, age_s: float, lease_s: float, backoff_max_s: float) -> None:
+        self._database = database
+        self._lease_s = lease_s
+        self._backoff_max_s = backoff_max_s
+        self._ahead_max_s = 2 * max(age_s, lease_s, backoff_max_s)
+
+    async def claim(self, limit: int) -> list[OpenWork]:
+        """Takes work whose time has come, the longest overdue first; each attempt doubles the time until the next."""
+        rows = await self._database.fetch(CLAIM, limit, self._lease_s, self._backoff_max_s, self._ahead_max_s)
+        return [OpenWork(row["id"], row["order_ids"], row["create_time"], row["attempts"]) for row in rows]
+
+    async def close(self, work: OpenWork) -> None:
+        """Takes a row out of the journal, if none of its orders is open."""
+        await self._database.fetch(CLOSE, work.id)

@@ -1,0 +1,189 @@
+"""Protos to the words of the order service, and back."""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from uuid import UUID
+
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from order_service.audit import DiscAudit, Verdict
+from order_service.batch import Outcome
+from order_service.errors import CustomerInactive, DiscDeleted, DiscNotFound, OutOfStock
+from order_service.model import (
+    BATCH_SIZE_MAX,
+    LINES_MAX,
+    QUANTITY_MAX,
+    Order,
+    OrderDraft,
+    OrderLine,
+    OrderStatus,
+    RejectionReason,
+)
+from recordshop.order.v1 import order_pb2
+from service_runtime.errors import InvalidArgument, ServiceError
+from service_runtime.validation import Fields, reading_fields
+
+AUDIT_DISCS_MAX = 100
+STATUSES = {status: order_pb2.OrderStatus.Value(f"ORDER_STATUS_{status}") for status in OrderStatus}
+VERDICTS = {verdict: order_pb2.AuditVerdict.Value(f"AUDIT_VERDICT_{verdict}") for verdict in Verdict}
+REJECTIONS: dict[RejectionReason, type[ServiceError]] = {
+    RejectionReason.OUT_OF_STOCK: OutOfStock,
+    RejectionReason.DISC_NOT_FOUND: DiscNotFound,
+    RejectionReason.DISC_DELETED: DiscDeleted,
+    RejectionReason.CUSTOMER_INACTIVE: CustomerInactive,
+}
+
+
+def draft_from_proto(request: order_pb2.CreateOrderRequest) -> OrderDraft:
+    """Reads an order; lines of one disc are added up."""
+    with reading_fields() as fields:
+        customer_id = fields.uuid("customer_id", request.customer_id)
+        quantities = _quantities(fields, request.lines)
+        request_id = fields.caller_id("request_id", request.request_id)
+    return OrderDraft(customer_id=customer_id, request_id=request_id, quantities=quantities)
+
+
+def _quantities(fields: Fields, lines: Sequence[order_pb2.OrderLineRequest]) -> Counter[UUID]:
+    quantities: Counter[UUID] = Counter()
+    if not 1 <= len(lines) <= LINES_MAX:
+        fields.bad("lines", f"must have 1 to {LINES_MAX} entries")
+        return quantities
+    for index, line in enumerate(lines):
+        disc_id = fields.uuid(f"lines[{index}].disc_id", line.disc_id)
+        quantities[disc_id] += fields.integer(
+            f"lines[{index}].quantity", line.quantity, at_least=1, at_most=QUANTITY_MAX
+        )
+    for disc_id, quantity in quantities.items():
+        if quantity > QUANTITY_MAX and len(lines) > len(quantities):
+            fields.bad("lines", f"ask for {quantity:,} copies of disc {disc_id} together: at most {QUANTITY_MAX:,}")
+    return quantities
+
+
+def drafts_from_proto(request: order_pb2.BatchCreateOrdersRequest) -> list[OrderDraft | ServiceError]:
+    """Reads a batch; an entry with bad fields becomes its own error, and its neighbours stay."""
+    with reading_fields() as fields:
+        if not 1 <= len(request.requests) <= BATCH_SIZE_MAX:
+            fields.bad("requests", f"must have 1 to {BATCH_SIZE_MAX:,} entries")
+    return [_draft_or_error(entry) for entry in request.requests]
+
+
+def _draft_or_error(request: order_pb2.CreateOrderRequest) -> OrderDraft | ServiceError:
+    try:
+        return draft_from_proto(request)
+    except InvalidArgument as error:
+        return error
+
+
+def order_id_from_proto(request: order_pb2.GetOrderRequest) -> UUID:
+    """Reads an order's id."""
+    with reading_fields() as fields:
+        return fields.uuid("id", request.id)
+
+
+def cancel_from_proto(request: order_pb2.CancelOrderRequest) -> tuple[UUID, str]:
+    """Reads an order's id and the cancel's own id."""
+    with reading_fields() as fields:
+        order_id = fields.uuid("order_id", request.order_id)
+        request_id = fields.caller_id("request_id", request.request_id)
+    return order_id, request_id
+
+
+def audit_from_proto(request: order_pb2.AuditStockRequest) -> list[UUID]:
+    """Reads which discs to audit."""
+    with reading_fields() as fields:
+        return fields.uuids("disc_ids", request.disc_ids, count_min=0, count_max=AUDIT_DISCS_MAX)
+
+
+def placed_to_proto(order: Order) -> order_pb2.Order:
+    """Answers an order that was taken; a rejected one becomes the error that says why."""
+    if order.reason is not None:
+        raise _rejection(order, order.reason)
+    return order_to_proto(order)
+
+
+def _rejection(order: Order, reason: RejectionReason) -> ServiceError:
+    metadata = {"order_id": str(order.id)}
+    if reason is RejectionReason.OUT_OF_STOCK:
+        metadata |= {
+            "disc_id": _joined(order.disc_ids),
+            "asked": _joined(line.quantity for line in order.lines),
+            "left": _joined(line.stock_left for line in order.lines),
+        }
+    elif reason is not RejectionReason.CUSTOMER_INACTIVE:
+        metadata["disc_id"] = _joined(order.refused_disc_ids)
+    return REJECTIONS[reason](metadata)
+
+
+def _joined(values: Iterable[object]) -> str:
+    return ",".join(map(str, values))
+
+
+def order_to_proto(order: Order) -> order_pb2.Order:
+    """Answers an order, whatever became of it."""
+    return order_pb2.Order(
+        id=str(order.id),
+        request_id=order.request_id,
+        customer_id=str(order.customer_id),
+        customer=order_pb2.CustomerSnapshot(name=order.customer_name, masked_document=order.masked_document),
+        lines=[_line_to_proto(line) for line in order.lines],
+        total_cents=order.total_cents,
+        status=STATUSES[order.status],
+        reason=order.reason or "",
+        create_time=_time_to_proto(order.create_time),
+        update_time=_time_to_proto(order.update_time),
+    )
+
+
+def _line_to_proto(line: OrderLine) -> order_pb2.OrderLine:
+    return order_pb2.OrderLine(
+        disc_id=str(line.disc_id),
+        quantity=line.quantity,
+        name=line.name or "",
+        artist=line.artist or "",
+        price_cents=line.price_cents or 0,
+        stock_left=line.stock_left,
+    )
+
+
+def outcomes_to_proto(outcomes: Sequence[Outcome]) -> order_pb2.BatchCreateOrdersResponse:
+    """Answers a batch, one result for each entry."""
+    return order_pb2.BatchCreateOrdersResponse(results=[_result_to_proto(outcome) for outcome in outcomes])
+
+
+def _result_to_proto(outcome: Outcome) -> order_pb2.CreateOrderResult:
+    if isinstance(outcome, Order) and outcome.reason is not None:
+        outcome = _rejection(outcome, outcome.reason)
+    if isinstance(outcome, Order):
+        summary = order_pb2.OrderSummary(
+            order_id=str(outcome.id),
+            request_id=outcome.request_id,
+            status=STATUSES[outcome.status],
+            total_cents=outcome.total_cents,
+        )
+        return order_pb2.CreateOrderResult(order=summary)
+    error = order_pb2.EntryError(
+        code=outcome.code.value[0], reason=outcome.reason, message=outcome.message, metadata=outcome.metadata
+    )
+    return order_pb2.CreateOrderResult(error=error)
+
+
+def audit_to_proto(audit: DiscAudit) -> order_pb2.DiscAudit:
+    """Answers a disc's audit."""
+    return order_pb2.DiscAudit(
+        disc_id=str(audit.balance.disc_id),
+        opening=audit.balance.opening,
+        moved=audit.balance.moved,
+        left=audit.balance.left,
+        held=audit.balance.held,
+        sold=audit.sold,
+        open=audit.open,
+        wrong_order_ids=map(str, audit.wrong_order_ids),
+        verdict=VERDICTS[audit.verdict],
+    )
+
+
+def _time_to_proto(time: datetime) -> Timestamp:
+    timestamp = Timestamp()
+    timestamp.FromDatetime(time.astimezone(UTC))
+    return timestamp

@@ -1,0 +1,83 @@
+"""Recovery: finds open work in the journal and drives it to its end, whoever left it there."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import structlog
+
+from order_service.journal import Journal, OpenWork
+from order_service.processing import OrderProcessing
+from order_service.repository import OrderRepository
+from service_runtime import failpoints
+from service_runtime.deadline import Deadline
+from service_runtime.errors import ServiceError
+from service_runtime.interceptor import cancelled_quietly
+
+log = structlog.get_logger(__name__)
+
+
+class Recovery:
+    """Sweeps the journal every interval_s seconds, at once again after a full batch; several processes may do so together."""
+
+    def __init__(
+        self,
+        *,
+        journal: Journal,
+        orders: OrderRepository,
+        processing: OrderProcessing,
+        interval_s: float,
+        lease_s: float,
+        batch_size: int,
+        concurrency: int,
+    ) -> None:
+        self._journal = journal
+        self._orders = orders
+        self._processing = processing
+        self._interval_s = interval_s
+        self._lease_s = lease_s
+        self._batch_size = batch_size
+        self._turns = asyncio.Semaphore(concurrency)
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Owns the sweeping task from here to the end of the block."""
+        task = asyncio.create_task(self._run())
+        try:
+            yield
+        finally:
+            await cancelled_quietly(task)
+
+    async def _run(self) -> None:
+        while True:
+            claimed = 0
+            try:
+                claimed = await self.sweep()
+            except ServiceError as error:
+                log.warning("recovery waits", reason=error.reason)
+            except Exception as error:  # noqa: BLE001 - recovery must outlive whatever one sweep meets.
+                log.error("recovery failed", error=type(error).__name__)  # noqa: TRY400 - texts of errors quote rows.
+            if claimed < self._batch_size:
+                await asyncio.sleep(self._interval_s)
+
+    async def sweep(self) -> int:
+        """Drives one batch of open work and answers how many rows of the journal it had."""
+        works = await self._journal.claim(self._batch_size)
+        await failpoints.reach("recovery.claimed")
+        async with asyncio.TaskGroup() as group:
+            for work in works:
+                group.create_task(self._drive(work))
+        return len(works)
+
+    async def _drive(self, work: OpenWork) -> None:
+        async with self._turns:
+            try:
+                deadline = Deadline.after(self._lease_s)
+                for order in await self._orders.get(work.order_ids):
+                    await self._processing.settle(order, deadline)
+                await failpoints.reach("recovery.settled")
+                await self._journal.close(work)
+            except ServiceError as error:
+                log.warning("still open", work_id=str(work.id), attempts=work.attempts, reason=error.reason)
+            else:
+                log.info("recovered", work_id=str(work.id), attempts=work.attempts, create_time=str(work.create_time))

@@ -1,0 +1,78 @@
+"""OrderService at the wire."""
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import grpc
+
+from order_service import mapping, search_mapping
+from order_service.audit import StockAudit
+from order_service.batch import BatchPlacement
+from order_service.order_search import OrderSearch
+from order_service.placement import OrderPlacement
+from order_service.repository import OrderRepository
+from order_service.search_mapping import PageLimits
+from recordshop.order.v1 import order_pb2, order_pb2_grpc
+from service_runtime.deadline import Deadline
+
+Context = grpc.aio.ServicerContext[Any, Any]
+
+
+class OrderServicer(order_pb2_grpc.OrderServiceServicer):
+    """Decodes, does, encodes; what is promised stands in the proto."""
+
+    def __init__(
+        self,
+        *,
+        placement: OrderPlacement,
+        batches: BatchPlacement,
+        orders: OrderRepository,
+        search: OrderSearch,
+        audit: StockAudit,
+        page_limits: PageLimits,
+        call_timeout_s: float,
+    ) -> None:
+        self._placement = placement
+        self._batches = batches
+        self._orders = orders
+        self._search = search
+        self._audit = audit
+        self._page_limits = page_limits
+        self._call_timeout_s = call_timeout_s
+
+    async def CreateOrder(self, request: order_pb2.CreateOrderRequest, context: Context) -> order_pb2.Order:
+        draft = mapping.draft_from_proto(request)
+        order = await self._placement.place(draft, self._deadline(context))
+        return mapping.placed_to_proto(order)
+
+    async def BatchCreateOrders(
+        self, request: order_pb2.BatchCreateOrdersRequest, context: Context
+    ) -> order_pb2.BatchCreateOrdersResponse:
+        entries = mapping.drafts_from_proto(request)
+        outcomes = await self._batches.place_all(entries, self._deadline(context))
+        return mapping.outcomes_to_proto(outcomes)
+
+    async def GetOrder(self, request: order_pb2.GetOrderRequest, context: Context) -> order_pb2.Order:
+        order_id = mapping.order_id_from_proto(request)
+        order = await self._orders.require(order_id)
+        return mapping.order_to_proto(order)
+
+    async def ListOrders(self, request: order_pb2.ListOrdersRequest, context: Context) -> order_pb2.ListOrdersResponse:
+        page = search_mapping.page_from_proto(request, self._page_limits)
+        read = await self._search.page(page)
+        return search_mapping.orders_to_proto(request, read)
+
+    async def CancelOrder(self, request: order_pb2.CancelOrderRequest, context: Context) -> order_pb2.Order:
+        order_id, request_id = mapping.cancel_from_proto(request)
+        order = await self._placement.cancel(order_id, request_id, self._deadline(context))
+        return mapping.order_to_proto(order)
+
+    async def AuditStock(
+        self, request: order_pb2.AuditStockRequest, context: Context
+    ) -> AsyncIterator[order_pb2.DiscAudit]:
+        disc_ids = mapping.audit_from_proto(request)
+        async for audit in self._audit.audit(disc_ids):
+            yield mapping.audit_to_proto(audit)
+
+    def _deadline(self, context: Context) -> Deadline:
+        return Deadline.of_call(context, at_most_s=self._call_timeout_s)

@@ -1,0 +1,39 @@
+"""The order service's settings."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from service_runtime.settings import Address, DatabaseSettings, Port, Seconds, ServerSettings
+
+
+class OrderSettings(DatabaseSettings, ServerSettings):
+    """What the environment says; see the defaults."""
+
+    order_port: Port = 50053
+    catalog_addr: Address = "127.0.0.1:50051"
+    customer_addr: Address = "127.0.0.1:50052"
+
+    # How long a call may take whose caller gave no deadline, and how long one question to a neighbour may.
+    call_timeout_s: Seconds = 10.0
+    catalog_timeout_s: Seconds = 2.0
+    customer_timeout_s: Seconds = 1.0
+
+    # Orders and cancels under way at once; more are refused. And how many of a batch's orders are under way at once.
+    placements_running_max: Annotated[int, Field(ge=1, le=100_000)] = 1_000
+    batch_concurrency: Annotated[int, Field(ge=1, le=1_000)] = 16
+
+    page_size_default: Annotated[int, Field(ge=1, le=100)] = 50
+    page_size_max: Annotated[int, Field(ge=1, le=1_000)] = 100
+
+    # Open work is its maker's for recovery_age_s; then recovery drives it on, again after recovery_lease_s, twice that, and so on up to
+    # recovery_backoff_max_s.
+    recovery_age_s: Seconds = 5.0
+    recovery_interval_s: Seconds = 0.5
+    recovery_lease_s: Seconds = 3.0
+    recovery_backoff_max_s: Seconds = 10.0
+    recovery_batch_size: Annotated[int, Field(ge=1, le=1_000)] = 100
+    recovery_concurrency: Annotated[int, Field(ge=1, le=100)] = 8
+
+    # How long an audit reads again what is not final, before it calls it open.
+    audit_settle_s: Seconds = 10.0
