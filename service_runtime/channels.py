@@ -23,6 +23,8 @@ def open_channel(address: str, service_name: str) -> grpc.aio.Channel:
     return grpc.aio.insecure_channel(
         address,
         options=[
+            # Neighbours are reached directly: grpc would send even a loopback address through a proxy that the environment names.
+            ("grpc.enable_http_proxy", 0),
             ("grpc.initial_reconnect_backoff_ms", RECONNECT_BACKOFF_MIN_MS),
             ("grpc.min_reconnect_backoff_ms", RECONNECT_BACKOFF_MIN_MS),
             ("grpc.max_reconnect_backoff_ms", RECONNECT_BACKOFF_MAX_MS),

@@ -16,6 +16,8 @@ from service_runtime.settings import ServerSettings
 
 EXIT_PORT_IN_USE = 1
 METADATA_SIZE_MAX_BYTES = 16 * 1024
+# A client may ask this often whether a silent stream still lives; grpc's own default would cut it off for that.
+KEEPALIVE_PING_INTERVAL_MIN_MS = 15_000
 
 log = structlog.get_logger(__name__)
 
@@ -50,6 +52,7 @@ class GrpcServer:
                 ("grpc.so_reuseport", 0),
                 ("grpc.max_receive_message_length", settings.message_size_max_bytes),
                 ("grpc.max_metadata_size", METADATA_SIZE_MAX_BYTES),
+                ("grpc.http2.min_recv_ping_interval_without_data_ms", KEEPALIVE_PING_INTERVAL_MIN_MS),
             ],
         )
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self.grpc)
