@@ -1,0 +1,1 @@
+"""The customers: the people who buy, and whether they may."""

@@ -1,0 +1,167 @@
+"""Protos to the words of the customer service, and back. Whatever is wrong with a request is found here."""
+
+import re
+from collections.abc import Sequence
+from datetime import UTC, date, datetime
+from uuid import UUID, uuid4
+
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from customer_service.cpf import read_cpf
+from customer_service.model import (
+    AnswerSizes,
+    Customer,
+    CustomerDraft,
+    CustomerEdit,
+    CustomerFilter,
+    CustomerPage,
+    CustomerQuery,
+)
+from recordshop.customer.v1 import customer_pb2
+from service_runtime import page_tokens
+from service_runtime.validation import Fields, reading_fields
+
+EDITABLE = ("document", "name", "birth_date", "email", "phone", "active")
+NAME_LENGTH_MAX = 200
+EMAIL_LENGTH_MIN = 3
+EMAIL_LENGTH_MAX = 254
+EMAIL = re.compile(r"[^@\s]+@[^@\s]+")
+PHONE = re.compile(r"[0-9 +().-]{3,32}")
+PHONE_DIGITS_MIN = 3
+PHONE_DIGITS_MAX = 15
+BIRTH_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+BIRTH_DATE_MIN = date(1900, 1, 1)
+FIRST_ID = UUID(int=0)
+
+
+def draft_from_proto(request: customer_pb2.CreateCustomerRequest) -> CustomerDraft:
+    """Reads a customer to be added, whose id is a new one unless the caller chose it."""
+    customer = request.customer
+    with reading_fields() as fields:
+        return CustomerDraft(
+            id=fields.optional_uuid("customer_id", request.customer_id) or uuid4(),
+            document=_document(fields, "customer.document", customer.document),
+            name=fields.text("customer.name", customer.name, length_max=NAME_LENGTH_MAX),
+            birth_date=_birth_date(fields, customer.birth_date),
+            email=_email(fields, customer.email),
+            phone=_phone(fields, customer.phone),
+        )
+
+
+def id_from_proto(request: customer_pb2.GetCustomerRequest) -> UUID:
+    """Reads whose record is asked for."""
+    with reading_fields() as fields:
+        return fields.uuid("id", request.id)
+
+
+def ids_from_proto(request: customer_pb2.BatchGetCustomersRequest, sizes: AnswerSizes) -> list[UUID]:
+    """Reads whose records are asked for."""
+    with reading_fields() as fields:
+        return fields.uuids("ids", request.ids, count_min=1, count_max=sizes.batch_max)
+
+
+def edit_from_proto(request: customer_pb2.UpdateCustomerRequest) -> CustomerEdit:
+    """Reads the fields that the mask names, and no others."""
+    new = request.customer
+    populated = [field for field in EDITABLE if getattr(new, field)]
+    with reading_fields() as fields:
+        named = fields.mask("update_mask", request.update_mask, editable=EDITABLE, populated=populated)
+        return CustomerEdit(
+            id=fields.uuid("customer.id", new.id),
+            etag=fields.etag("customer.etag", new.etag),
+            document=_document(fields, "customer.document", new.document) if "document" in named else None,
+            name=fields.text("customer.name", new.name, length_max=NAME_LENGTH_MAX) if "name" in named else None,
+            birth_date=_birth_date(fields, new.birth_date) if "birth_date" in named else None,
+            email=_email(fields, new.email) if "email" in named else None,
+            phone=_phone(fields, new.phone) if "phone" in named else None,
+            active=new.active if "active" in named else None,
+        )
+
+
+def query_from_proto(request: customer_pb2.ListCustomersRequest, sizes: AnswerSizes) -> CustomerQuery:
+    """Reads which customers to list."""
+    with reading_fields() as fields:
+        wanted = CustomerFilter(
+            document=_document(fields, "document", request.document) if request.document else None,
+            email=fields.optional_text("email", request.email, length_max=EMAIL_LENGTH_MAX) or None,
+            active=request.active if request.HasField("active") else None,
+        )
+        size = fields.page_size("page_size", request.page_size, default=sizes.page_default, largest=sizes.page_max)
+        key = page_tokens.decode(fields, request.page_token, wanted, (UUID,))
+        return CustomerQuery(filter=wanted, first_id=key[0] if key else FIRST_ID, size=size)
+
+
+def customer_to_proto(customer: Customer) -> customer_pb2.Customer:
+    """Answers a customer."""
+    return customer_pb2.Customer(
+        id=str(customer.id),
+        document=customer.document,
+        name=customer.name,
+        birth_date=customer.birth_date.isoformat(),
+        email=customer.email,
+        phone=customer.phone,
+        active=customer.active,
+        etag=str(customer.version),
+        create_time=_timestamp(customer.create_time),
+        update_time=_timestamp(customer.update_time),
+    )
+
+
+def customers_to_proto(customers: Sequence[Customer]) -> customer_pb2.BatchGetCustomersResponse:
+    """Answers customers in their order."""
+    return customer_pb2.BatchGetCustomersResponse(customers=map(customer_to_proto, customers))
+
+
+def page_to_proto(query: CustomerQuery, page: CustomerPage) -> customer_pb2.ListCustomersResponse:
+    """Answers a page, with a token if there is a next one."""
+    return customer_pb2.ListCustomersResponse(
+        customers=map(customer_to_proto, page.customers),
+        next_page_token=page_tokens.encode(query.filter, [page.next_id]) if page.next_id else "",
+    )
+
+
+def _document(fields: Fields, field: str, value: str) -> str:
+    try:
+        return read_cpf(value)
+    except ValueError as error:
+        fields.bad(field, str(error))
+        return ""
+
+
+def _birth_date(fields: Fields, value: str) -> date:
+    try:
+        day = date.fromisoformat(value) if BIRTH_DATE.fullmatch(value) else None
+    except ValueError:
+        day = None
+    if day is None:
+        fields.bad("customer.birth_date", "must be a day written as YYYY-MM-DD")
+    elif not BIRTH_DATE_MIN <= day <= datetime.now(UTC).date():
+        fields.bad("customer.birth_date", f"must be from {BIRTH_DATE_MIN} to today")
+    return day or BIRTH_DATE_MIN
+
+
+def _email(fields: Fields, value: str) -> str:
+    field = "customer.email"
+    if "\0" in value:
+        fields.bad(field, "must not contain NUL")
+    elif not EMAIL_LENGTH_MIN <= len(value) <= EMAIL_LENGTH_MAX:
+        fields.bad(field, f"must have {EMAIL_LENGTH_MIN} to {EMAIL_LENGTH_MAX} characters")
+    elif not EMAIL.fullmatch(value):
+        fields.bad(field, "must be two parts with one @ between them, without spaces")
+    return value
+
+
+def _phone(fields: Fields, value: str) -> str:
+    digit_count = sum(character in "0123456789" for character in value)
+    if not (PHONE.fullmatch(value) and PHONE_DIGITS_MIN <= digit_count <= PHONE_DIGITS_MAX):
+        description = (
+            f"must be 3 to 32 of digits, spaces and +()-. with {PHONE_DIGITS_MIN} to {PHONE_DIGITS_MAX} digits"
+        )
+        fields.bad("customer.phone", description)
+    return value
+
+
+def _timestamp(moment: datetime) -> Timestamp:
+    timestamp = Timestamp()
+    timestamp.FromDatetime(moment)
+    return timestamp

@@ -1,0 +1,94 @@
+"""The words of the customer service. Whoever holds one of these holds values that were checked."""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from uuid import UUID
+
+
+@dataclass(frozen=True, kw_only=True)
+class Customer:
+    """A person who may buy, as kept."""
+
+    id: UUID
+    document: str
+    name: str
+    birth_date: date
+    email: str
+    phone: str
+    active: bool
+    version: int
+    create_time: datetime
+    update_time: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class CustomerDraft:
+    """A customer to be added."""
+
+    id: UUID
+    document: str
+    name: str
+    birth_date: date
+    email: str
+    phone: str
+
+    @property
+    def fingerprint(self) -> bytes:
+        """Tells this content from another under the same id.
+
+        SHA-256 over the JSON array of all fields but the id, written as PostgreSQL's json_build_array writes it, so that seeds can too.
+        """
+        content = [self.document, self.name, self.birth_date.isoformat(), self.email, self.phone]
+        return hashlib.sha256(json.dumps(content, ensure_ascii=False).encode()).digest()
+
+
+@dataclass(frozen=True, kw_only=True)
+class CustomerEdit:
+    """New values for some fields of a customer; None leaves a field as it is. An empty etag overwrites whatever is there."""
+
+    id: UUID
+    etag: str
+    document: str | None
+    name: str | None
+    birth_date: date | None
+    email: str | None
+    phone: str | None
+    active: bool | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class CustomerFilter:
+    """Which customers to list; None matches all."""
+
+    document: str | None
+    email: str | None
+    active: bool | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class CustomerQuery:
+    """A page of customers in the order of their ids, beginning with first_id or the next one there is."""
+
+    filter: CustomerFilter
+    first_id: UUID
+    size: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class CustomerPage:
+    """Customers, and the id that the next page begins with; None if this is the last one."""
+
+    customers: Sequence[Customer]
+    next_id: UUID | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class AnswerSizes:
+    """How many customers a page has if the caller does not say, and how many a page and a batch may have."""
+
+    page_default: int
+    page_max: int
+    batch_max: int

@@ -1,0 +1,53 @@
+"""CustomerService at the wire."""
+
+from typing import Any
+
+import grpc
+
+from customer_service import mapping
+from customer_service.model import AnswerSizes
+from customer_service.repository import CustomerRepository
+from recordshop.customer.v1 import customer_pb2, customer_pb2_grpc
+
+Context = grpc.aio.ServicerContext[Any, Any]
+
+
+class CustomerServicer(customer_pb2_grpc.CustomerServiceServicer):
+    """Decodes, does, encodes; what is promised stands in the proto."""
+
+    def __init__(self, *, customers: CustomerRepository, sizes: AnswerSizes) -> None:
+        self._customers = customers
+        self._sizes = sizes
+
+    async def CreateCustomer(
+        self, request: customer_pb2.CreateCustomerRequest, context: Context
+    ) -> customer_pb2.Customer:
+        draft = mapping.draft_from_proto(request)
+        customer = await self._customers.create(draft)
+        return mapping.customer_to_proto(customer)
+
+    async def GetCustomer(self, request: customer_pb2.GetCustomerRequest, context: Context) -> customer_pb2.Customer:
+        customer_id = mapping.id_from_proto(request)
+        customer = await self._customers.get(customer_id)
+        return mapping.customer_to_proto(customer)
+
+    async def BatchGetCustomers(
+        self, request: customer_pb2.BatchGetCustomersRequest, context: Context
+    ) -> customer_pb2.BatchGetCustomersResponse:
+        customer_ids = mapping.ids_from_proto(request, self._sizes)
+        customers = await self._customers.get_all(customer_ids)
+        return mapping.customers_to_proto(customers)
+
+    async def UpdateCustomer(
+        self, request: customer_pb2.UpdateCustomerRequest, context: Context
+    ) -> customer_pb2.Customer:
+        edit = mapping.edit_from_proto(request)
+        customer = await self._customers.edit(edit)
+        return mapping.customer_to_proto(customer)
+
+    async def ListCustomers(
+        self, request: customer_pb2.ListCustomersRequest, context: Context
+    ) -> customer_pb2.ListCustomersResponse:
+        query = mapping.query_from_proto(request, self._sizes)
+        page = await self._customers.search(query)
+        return mapping.page_to_proto(query, page)
