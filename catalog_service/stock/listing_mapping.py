@@ -1,9 +1,9 @@
 """Pages of the ledgers: protos to keyset pages, and back."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from uuid import UUID
 
+from catalog_service.model import PageSizes
 from catalog_service.stock.listing import START, BalancePage, EntryPage, LedgerEntry, MovementPage
 from catalog_service.stock.mapping import STATES, line_to_proto, movement_to_proto, time_to_proto
 from catalog_service.stock.model import Balance, Movement, ReservationState
@@ -15,26 +15,14 @@ STATES_BY_PROTO = {proto: state for state, proto in STATES.items()}
 DISCS_MAX = 100
 
 
-@dataclass(frozen=True)
-class LedgerPageLimits:
-    """Sizes of pages: the default and the largest."""
-
-    entries_default: int
-    entries_max: int
-    default: int
-    largest: int
-
-
-def entry_page(request: stock_pb2.ListReservationsRequest, limits: LedgerPageLimits) -> EntryPage:
+def entry_page(request: stock_pb2.ListReservationsRequest, sizes: PageSizes) -> EntryPage:
     """Reads which entries to list."""
     with reading_fields() as fields:
         disc_id = fields.optional_uuid("disc_id", request.disc_id)
         state = STATES_BY_PROTO.get(request.state)
         if request.state and state is None:
             fields.bad("state", "is not a state of reservations")
-        limit = fields.page_size(
-            "page_size", request.page_size, default=limits.entries_default, largest=limits.entries_max
-        )
+        limit = fields.page_size("page_size", request.page_size, default=sizes.default, largest=sizes.largest)
         key = page_tokens.decode(fields, request.page_token, _entry_filters(disc_id, state), (UUID, UUID))
     after = (key[0], key[1]) if key else (START, START)
     return EntryPage(disc_id=disc_id, state=state, after=after, limit=limit)
@@ -65,11 +53,11 @@ def _entry_to_proto(entry: LedgerEntry) -> stock_pb2.LedgerEntry:
     )
 
 
-def movement_page(request: stock_pb2.ListStockMovementsRequest, limits: LedgerPageLimits) -> MovementPage:
+def movement_page(request: stock_pb2.ListStockMovementsRequest, sizes: PageSizes) -> MovementPage:
     """Reads which movements to list."""
     with reading_fields() as fields:
         disc_id = fields.optional_uuid("disc_id", request.disc_id)
-        limit = fields.page_size("page_size", request.page_size, default=limits.default, largest=limits.largest)
+        limit = fields.page_size("page_size", request.page_size, default=sizes.default, largest=sizes.largest)
         key = page_tokens.decode(fields, request.page_token, ("movements", disc_id), (UUID, str))
     return MovementPage(disc_id=disc_id, after=(key[0], key[1]) if key else (START, ""), limit=limit)
 
@@ -83,11 +71,11 @@ def movements_to_proto(page: MovementPage, movements: Sequence[Movement]) -> sto
     return response
 
 
-def balance_page(request: stock_pb2.ListStockBalancesRequest, limits: LedgerPageLimits) -> BalancePage:
+def balance_page(request: stock_pb2.ListStockBalancesRequest, sizes: PageSizes) -> BalancePage:
     """Reads which balances to list."""
     with reading_fields() as fields:
         disc_ids = fields.uuids("disc_ids", request.disc_ids, count_min=0, count_max=DISCS_MAX)
-        limit = fields.page_size("page_size", request.page_size, default=limits.default, largest=limits.largest)
+        limit = fields.page_size("page_size", request.page_size, default=sizes.default, largest=sizes.largest)
         key = page_tokens.decode(fields, request.page_token, ("balances", sorted(disc_ids)), (UUID,))
     return BalancePage(disc_ids=sorted(disc_ids), after=key[0] if key else START, limit=limit)
 

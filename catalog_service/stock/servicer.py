@@ -4,9 +4,9 @@ from typing import Any
 
 import grpc
 
+from catalog_service.model import PageSizes
 from catalog_service.stock import listing_mapping, mapping
 from catalog_service.stock.listing import StockListing
-from catalog_service.stock.listing_mapping import LedgerPageLimits
 from catalog_service.stock.movements import MovementLedger
 from catalog_service.stock.reservations import ReservationLedger
 from recordshop.catalog.v1 import stock_pb2, stock_pb2_grpc
@@ -23,12 +23,14 @@ class StockServicer(stock_pb2_grpc.StockServiceServicer):
         reservations: ReservationLedger,
         movements: MovementLedger,
         listing: StockListing,
-        page_limits: LedgerPageLimits,
+        page_sizes: PageSizes,
+        ledger_page_sizes: PageSizes,
     ) -> None:
         self._reservations = reservations
         self._movements = movements
         self._listing = listing
-        self._page_limits = page_limits
+        self._page_sizes = page_sizes
+        self._ledger_page_sizes = ledger_page_sizes
 
     async def ReserveStock(self, request: stock_pb2.ReserveStockRequest, context: Context) -> stock_pb2.Reservation:
         asked = mapping.reservation_request(request)
@@ -48,7 +50,7 @@ class StockServicer(stock_pb2_grpc.StockServiceServicer):
     async def ListReservations(
         self, request: stock_pb2.ListReservationsRequest, context: Context
     ) -> stock_pb2.ListReservationsResponse:
-        page = listing_mapping.entry_page(request, self._page_limits)
+        page = listing_mapping.entry_page(request, self._ledger_page_sizes)
         entries = await self._listing.entries(page)
         return listing_mapping.entries_to_proto(page, entries)
 
@@ -60,13 +62,13 @@ class StockServicer(stock_pb2_grpc.StockServiceServicer):
     async def ListStockMovements(
         self, request: stock_pb2.ListStockMovementsRequest, context: Context
     ) -> stock_pb2.ListStockMovementsResponse:
-        page = listing_mapping.movement_page(request, self._page_limits)
+        page = listing_mapping.movement_page(request, self._page_sizes)
         movements = await self._listing.movements(page)
         return listing_mapping.movements_to_proto(page, movements)
 
     async def ListStockBalances(
         self, request: stock_pb2.ListStockBalancesRequest, context: Context
     ) -> stock_pb2.ListStockBalancesResponse:
-        page = listing_mapping.balance_page(request, self._page_limits)
+        page = listing_mapping.balance_page(request, self._page_sizes)
         balances = await self._listing.balances(page)
         return listing_mapping.balances_to_proto(page, balances)
