@@ -1,0 +1,41 @@
+import pytest
+
+from customer_service.settings import CustomerSettings
+from service_runtime.settings import load_settings
+
+
+@pytest.fixture(autouse=True)
+def environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in CustomerSettings.model_fields:
+        monkeypatch.delenv(name.upper(), raising=False)
+    monkeypatch.setenv("POSTGRES_USER", "customer_service")
+    monkeypatch.setenv("POSTGRES_PASSWORD", "secret")
+    monkeypatch.setenv("POSTGRES_DB", "customer")
+
+
+def test_the_defaults_are_what_the_proto_promises() -> None:
+    settings = load_settings(CustomerSettings)
+    assert settings.customer_port == 50052
+    assert settings.customers_page_size_default == 50
+    assert settings.customers_page_size_max == 100
+    assert settings.customers_batch_size_max == 1_000
+
+
+def test_all_faulty_settings_are_named_at_once(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delenv("POSTGRES_DB")
+    monkeypatch.setenv("CUSTOMER_PORT", "70000")
+    monkeypatch.setenv("CUSTOMERS_PAGE_SIZE_DEFAULT", "60")
+    monkeypatch.setenv("CUSTOMERS_PAGE_SIZE_MAX", "59")
+    monkeypatch.setenv("CUSTOMERS_BATCH_SIZE_MAX", "many")
+    with pytest.raises(SystemExit) as end:
+        load_settings(CustomerSettings)
+    assert end.value.code == 2
+    named = {line.split(":")[0] for line in capsys.readouterr().err.splitlines()}
+    assert named == {
+        "setting POSTGRES_DB",
+        "setting CUSTOMER_PORT",
+        "setting CUSTOMERS_PAGE_SIZE_MAX",
+        "setting CUSTOMERS_BATCH_SIZE_MAX",
+    }
