@@ -1,11 +1,7 @@
 """Protos to the words of the order service, and back."""
 
-from collections import Counter
 from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime
 from uuid import UUID
-
-from google.protobuf.timestamp_pb2 import Timestamp
 
 from order_service.audit import DiscAudit, Verdict
 from order_service.batch import Outcome
@@ -22,7 +18,9 @@ from order_service.model import (
 )
 from recordshop.order.v1 import order_pb2
 from service_runtime.errors import InvalidArgument, ServiceError
-from service_runtime.validation import Fields, reading_fields
+from service_runtime.quantities import read_quantities
+from service_runtime.timestamps import timestamp
+from service_runtime.validation import reading_fields
 
 AUDIT_DISCS_MAX = 100
 STATUSES = {status: order_pb2.OrderStatus.Value(f"ORDER_STATUS_{status}") for status in OrderStatus}
@@ -39,25 +37,10 @@ def draft_from_proto(request: order_pb2.CreateOrderRequest) -> OrderDraft:
     """Reads an order; lines of one disc are added up."""
     with reading_fields() as fields:
         customer_id = fields.uuid("customer_id", request.customer_id)
-        quantities = _quantities(fields, request.lines)
+        lines = [(line.disc_id, line.quantity) for line in request.lines]
+        quantities = read_quantities(fields, lines, id_name="disc_id", lines_max=LINES_MAX, quantity_max=QUANTITY_MAX)
         request_id = fields.caller_id("request_id", request.request_id)
     return OrderDraft(customer_id=customer_id, request_id=request_id, quantities=quantities)
-
-
-def _quantities(fields: Fields, lines: Sequence[order_pb2.OrderLineRequest]) -> Counter[UUID]:
-    quantities: Counter[UUID] = Counter()
-    if not 1 <= len(lines) <= LINES_MAX:
-        fields.bad("lines", f"must have 1 to {LINES_MAX} entries")
-        return quantities
-    for index, line in enumerate(lines):
-        disc_id = fields.uuid(f"lines[{index}].disc_id", line.disc_id)
-        quantities[disc_id] += fields.integer(
-            f"lines[{index}].quantity", line.quantity, at_least=1, at_most=QUANTITY_MAX
-        )
-    for disc_id, quantity in quantities.items():
-        if quantity > QUANTITY_MAX and len(lines) > len(quantities):
-            fields.bad("lines", f"ask for {quantity:,} copies of disc {disc_id} together: at most {QUANTITY_MAX:,}")
-    return quantities
 
 
 def drafts_from_proto(request: order_pb2.BatchCreateOrdersRequest) -> list[OrderDraft | ServiceError]:
@@ -130,8 +113,8 @@ def order_to_proto(order: Order) -> order_pb2.Order:
         total_cents=order.total_cents,
         status=STATUSES[order.status],
         reason=order.reason or "",
-        create_time=_time_to_proto(order.create_time),
-        update_time=_time_to_proto(order.update_time),
+        create_time=timestamp(order.create_time),
+        update_time=timestamp(order.update_time),
     )
 
 
@@ -181,9 +164,3 @@ def audit_to_proto(audit: DiscAudit) -> order_pb2.DiscAudit:
         wrong_order_ids=map(str, audit.wrong_order_ids),
         verdict=VERDICTS[audit.verdict],
     )
-
-
-def _time_to_proto(time: datetime) -> Timestamp:
-    timestamp = Timestamp()
-    timestamp.FromDatetime(time.astimezone(UTC))
-    return timestamp

@@ -7,10 +7,11 @@ from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
+from service_runtime.quantities import fingerprint
+
 LINES_MAX = 50
 QUANTITY_MAX = 1_000
 BATCH_SIZE_MAX = 1_000
-FINGERPRINT_LENGTH_BYTES = 16
 CUSTOMER_BITS = 12
 
 
@@ -72,11 +73,8 @@ class OrderDraft:
 
     @property
     def fingerprint(self) -> bytes:
-        """Tells these lines from others under the same request_id: 16 bytes over the sorted lines."""
-        digest = hashlib.sha256()
-        for disc_id in self.disc_ids:
-            digest.update(disc_id.bytes + self.quantities[disc_id].to_bytes(4, "big"))
-        return digest.digest()[:FINGERPRINT_LENGTH_BYTES]
+        """Tells these lines from others under the same id."""
+        return fingerprint(self.quantities)
 
 
 @dataclass(frozen=True)

@@ -5,10 +5,11 @@ from uuid import UUID
 
 from catalog_service.model import PageSizes
 from catalog_service.stock.listing import START, BalancePage, EntryPage, LedgerEntry, MovementPage
-from catalog_service.stock.mapping import STATES, line_to_proto, movement_to_proto, time_to_proto
+from catalog_service.stock.mapping import STATES, line_to_proto, movement_to_proto
 from catalog_service.stock.model import Balance, Movement, ReservationState
 from recordshop.catalog.v1 import stock_pb2
 from service_runtime import page_tokens
+from service_runtime.timestamps import timestamp
 from service_runtime.validation import reading_fields
 
 STATES_BY_PROTO = {proto: state for state, proto in STATES.items()}
@@ -48,8 +49,8 @@ def _entry_to_proto(entry: LedgerEntry) -> stock_pb2.LedgerEntry:
         reservation_id=str(entry.reservation_id),
         state=STATES[entry.state],
         line=line_to_proto(entry.line),
-        create_time=time_to_proto(entry.create_time),
-        update_time=time_to_proto(entry.update_time),
+        create_time=timestamp(entry.create_time),
+        update_time=timestamp(entry.update_time),
     )
 
 

@@ -1,11 +1,6 @@
 """Protos to the words of the stock room, and back."""
 
-from collections import Counter
-from collections.abc import Sequence
-from datetime import datetime
 from uuid import UUID
-
-from google.protobuf.timestamp_pb2 import Timestamp
 
 from catalog_service.errors import DiscDeleted, DiscNotFound
 from catalog_service.stock.errors import OutOfStock, ReservationReleased, StockAboveMaximum, StockBelowZero
@@ -25,7 +20,9 @@ from catalog_service.stock.model import (
 )
 from recordshop.catalog.v1 import stock_pb2
 from service_runtime.errors import ServiceError
-from service_runtime.validation import Fields, reading_fields
+from service_runtime.quantities import read_quantities
+from service_runtime.timestamps import timestamp
+from service_runtime.validation import reading_fields
 
 REASON_LENGTH_MAX = 200
 REFUSALS: dict[Refusal, type[ServiceError]] = {
@@ -48,24 +45,9 @@ def reservation_request(request: stock_pb2.ReserveStockRequest) -> ReservationRe
     """Reads a request; lines of one disc are added up."""
     with reading_fields() as fields:
         reservation_id = fields.uuid("reservation_id", request.reservation_id)
-        quantities = _quantities(fields, request.lines)
+        lines = [(line.disc_id, line.quantity) for line in request.lines]
+        quantities = read_quantities(fields, lines, id_name="disc_id", lines_max=LINES_MAX, quantity_max=QUANTITY_MAX)
     return ReservationRequest(id=reservation_id, quantities=quantities)
-
-
-def _quantities(fields: Fields, lines: Sequence[stock_pb2.StockLine]) -> Counter[UUID]:
-    quantities: Counter[UUID] = Counter()
-    if not 1 <= len(lines) <= LINES_MAX:
-        fields.bad("lines", f"must have 1 to {LINES_MAX} entries")
-        return quantities
-    for index, line in enumerate(lines):
-        disc_id = fields.uuid(f"lines[{index}].disc_id", line.disc_id)
-        quantities[disc_id] += fields.integer(
-            f"lines[{index}].quantity", line.quantity, at_least=1, at_most=QUANTITY_MAX
-        )
-    for disc_id, quantity in quantities.items():
-        if quantity > QUANTITY_MAX and len(lines) > len(quantities):
-            fields.bad("lines", f"ask for {quantity:,} copies of disc {disc_id} together: at most {QUANTITY_MAX:,}")
-    return quantities
 
 
 def release_request(request: stock_pb2.ReleaseStockRequest) -> ReleaseRequest:
@@ -125,8 +107,8 @@ def reservation_to_proto(reservation: Reservation) -> stock_pb2.Reservation:
         reservation_id=str(reservation.id),
         state=STATES[reservation.state],
         lines=[line_to_proto(line) for line in reservation.lines],
-        create_time=time_to_proto(reservation.create_time),
-        update_time=time_to_proto(reservation.update_time),
+        create_time=timestamp(reservation.create_time),
+        update_time=timestamp(reservation.update_time),
     )
 
 
@@ -160,12 +142,5 @@ def movement_to_proto(movement: Movement) -> stock_pb2.StockMovement:
         reason=movement.reason,
         state=MOVEMENT_STATES[movement.state],
         stock_left=movement.stock_left,
-        create_time=time_to_proto(movement.create_time),
+        create_time=timestamp(movement.create_time),
     )
-
-
-def time_to_proto(time: datetime) -> Timestamp:
-    """Answers a moment."""
-    timestamp = Timestamp()
-    timestamp.FromDatetime(time)
-    return timestamp
