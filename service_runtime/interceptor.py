@@ -1,6 +1,7 @@
 """The outermost layer of every call: errors become statuses, and slow and failed calls become log lines."""
 
 import asyncio
+import inspect
 import time
 import traceback
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -44,8 +45,10 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
             return grpc.unary_unary_rpc_method_handler(
                 self._unary(method, handler.unary_unary), handler.request_deserializer, handler.response_serializer
             )
+        # A streaming method yields its messages or, as health's Watch does, writes them to the context.
+        wrap = self._writing if inspect.iscoroutinefunction(handler.unary_stream) else self._yielding
         return grpc.unary_stream_rpc_method_handler(
-            self._stream(method, handler.unary_stream), handler.request_deserializer, handler.response_serializer
+            wrap(method, handler.unary_stream), handler.request_deserializer, handler.response_serializer
         )
 
     def _unary(self, method: str, behaviour: Callable[[Any, Context], Awaitable[Any]]) -> Callable[[Any, Context], Any]:
@@ -60,7 +63,7 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
 
         return answer
 
-    def _stream(
+    def _yielding(
         self, method: str, behaviour: Callable[[Any, Context], AsyncIterator[Any]]
     ) -> Callable[[Any, Context], Any]:
         async def answers(request: Any, context: Context) -> AsyncIterator[Any]:
@@ -71,6 +74,17 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
                 await self._abort(method, context, error)
 
         return answers
+
+    def _writing(
+        self, method: str, behaviour: Callable[[Any, Context], Awaitable[None]]
+    ) -> Callable[[Any, Context], Any]:
+        async def write(request: Any, context: Context) -> None:
+            try:
+                await behaviour(request, context)
+            except Exception as error:  # noqa: BLE001 - whatever it is, its text must not reach the caller.
+                await self._abort(method, context, error)
+
+        return write
 
     async def _abort(self, method: str, context: Context, error: Exception) -> None:
         if isinstance(error, grpc.aio.AbortError):
