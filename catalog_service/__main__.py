@@ -1,0 +1,60 @@
+"""The catalog's process: `python -m catalog_service`. Everything is put together here and nowhere else."""
+
+from catalog_service.model import PageSizes
+from catalog_service.repository import DiscRepository
+from catalog_service.servicer import CatalogServicer
+from catalog_service.settings import CatalogSettings
+from catalog_service.stock.listing import StockListing
+from catalog_service.stock.movements import MovementLedger
+from catalog_service.stock.reservations import ReservationLedger
+from catalog_service.stock.servicer import StockServicer
+from recordshop.catalog.v1 import catalog_pb2, catalog_pb2_grpc, stock_pb2, stock_pb2_grpc
+from service_runtime.database import Database, open_database
+from service_runtime.logs import configure_logs
+from service_runtime.server import GrpcServer, run_process
+from service_runtime.settings import load_settings
+
+SERVICE_NAMES = (
+    catalog_pb2.DESCRIPTOR.services_by_name["CatalogService"].full_name,
+    stock_pb2.DESCRIPTOR.services_by_name["StockService"].full_name,
+)
+
+
+async def serve(settings: CatalogSettings) -> None:
+    """Serves until SIGTERM."""
+    async with open_database(settings) as database:
+        server = GrpcServer(
+            settings=settings, port=settings.catalog_port, service_names=SERVICE_NAMES, ping=database.ping
+        )
+        catalog_pb2_grpc.add_CatalogServiceServicer_to_server(_catalog(settings, database), server.grpc)
+        stock_pb2_grpc.add_StockServiceServicer_to_server(_stock(settings, database), server.grpc)
+        await server.run_until_signal()
+
+
+def _catalog(settings: CatalogSettings, database: Database) -> CatalogServicer:
+    return CatalogServicer(
+        discs=DiscRepository(database=database),
+        page_sizes=PageSizes(default=settings.page_size_default, largest=settings.page_size_max),
+        batch_size_max=settings.batch_size_max,
+    )
+
+
+def _stock(settings: CatalogSettings, database: Database) -> StockServicer:
+    return StockServicer(
+        reservations=ReservationLedger(database=database),
+        movements=MovementLedger(database=database),
+        listing=StockListing(database=database),
+        page_sizes=PageSizes(default=settings.page_size_default, largest=settings.page_size_max),
+        ledger_page_sizes=PageSizes(default=settings.ledger_page_size_default, largest=settings.ledger_page_size_max),
+    )
+
+
+def main() -> None:
+    """Reads the settings and runs the process."""
+    settings = load_settings(CatalogSettings)
+    configure_logs(service="catalog", level=settings.log_level)
+    run_process(serve(settings))
+
+
+if __name__ == "__main__":
+    main()
