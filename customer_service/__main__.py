@@ -1,6 +1,6 @@
 """The customer service's process: `python -m customer_service`."""
 
-from customer_service.model import AnswerSizes
+from customer_service.model import PageSizes
 from customer_service.repository import CustomerRepository
 from customer_service.servicer import CustomerServicer
 from customer_service.settings import CustomerSettings
@@ -21,11 +21,8 @@ async def serve(settings: CustomerSettings) -> None:
         )
         servicer = CustomerServicer(
             customers=CustomerRepository(database=database),
-            sizes=AnswerSizes(
-                page_default=settings.customers_page_size_default,
-                page_max=settings.customers_page_size_max,
-                batch_max=settings.customers_batch_size_max,
-            ),
+            page_sizes=PageSizes(default=settings.page_size_default, largest=settings.page_size_max),
+            batch_size_max=settings.batch_size_max,
         )
         customer_pb2_grpc.add_CustomerServiceServicer_to_server(servicer, server.grpc)
         await server.run_until_signal()

@@ -1,24 +1,13 @@
 """Protos to the words of the customer service, and back. Whatever is wrong with a request is found here."""
 
 import re
-from collections.abc import Sequence
 from datetime import UTC, date, datetime
 from uuid import UUID, uuid4
 
-from google.protobuf.timestamp_pb2 import Timestamp
-
 from customer_service.cpf import read_cpf
-from customer_service.model import (
-    AnswerSizes,
-    Customer,
-    CustomerDraft,
-    CustomerEdit,
-    CustomerFilter,
-    CustomerPage,
-    CustomerQuery,
-)
+from customer_service.model import Customer, CustomerDraft, CustomerEdit
 from recordshop.customer.v1 import customer_pb2
-from service_runtime import page_tokens
+from service_runtime.timestamps import timestamp
 from service_runtime.validation import Fields, reading_fields
 
 EDITABLE = ("document", "name", "birth_date", "email", "phone", "active")
@@ -31,16 +20,17 @@ PHONE_DIGITS_MIN = 3
 PHONE_DIGITS_MAX = 15
 BIRTH_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 BIRTH_DATE_MIN = date(1900, 1, 1)
-FIRST_ID = UUID(int=0)
 
 
 def draft_from_proto(request: customer_pb2.CreateCustomerRequest) -> CustomerDraft:
     """Reads a customer to be added, whose id is a new one unless the caller chose it."""
     customer = request.customer
     with reading_fields() as fields:
+        customer_id = fields.optional_uuid("customer_id", request.customer_id) or uuid4()
+        _require_customer(fields, given=request.HasField("customer"))
         return CustomerDraft(
-            id=fields.optional_uuid("customer_id", request.customer_id) or uuid4(),
-            document=_document(fields, "customer.document", customer.document),
+            id=customer_id,
+            document=read_document(fields, "customer.document", customer.document),
             name=fields.text("customer.name", customer.name, length_max=NAME_LENGTH_MAX),
             birth_date=_birth_date(fields, customer.birth_date),
             email=_email(fields, customer.email),
@@ -54,10 +44,10 @@ def id_from_proto(request: customer_pb2.GetCustomerRequest) -> UUID:
         return fields.uuid("id", request.id)
 
 
-def ids_from_proto(request: customer_pb2.BatchGetCustomersRequest, sizes: AnswerSizes) -> list[UUID]:
+def ids_from_proto(request: customer_pb2.BatchGetCustomersRequest, *, count_max: int) -> list[UUID]:
     """Reads whose records are asked for."""
     with reading_fields() as fields:
-        return fields.uuids("ids", request.ids, count_min=1, count_max=sizes.batch_max)
+        return fields.uuids("ids", request.ids, count_min=1, count_max=count_max)
 
 
 def edit_from_proto(request: customer_pb2.UpdateCustomerRequest) -> CustomerEdit:
@@ -66,29 +56,17 @@ def edit_from_proto(request: customer_pb2.UpdateCustomerRequest) -> CustomerEdit
     populated = [field for field in EDITABLE if getattr(new, field)]
     with reading_fields() as fields:
         named = fields.mask("update_mask", request.update_mask, editable=EDITABLE, populated=populated)
+        _require_customer(fields, given=request.HasField("customer"))
         return CustomerEdit(
             id=fields.uuid("customer.id", new.id),
             etag=fields.etag("customer.etag", new.etag),
-            document=_document(fields, "customer.document", new.document) if "document" in named else None,
+            document=read_document(fields, "customer.document", new.document) if "document" in named else None,
             name=fields.text("customer.name", new.name, length_max=NAME_LENGTH_MAX) if "name" in named else None,
             birth_date=_birth_date(fields, new.birth_date) if "birth_date" in named else None,
             email=_email(fields, new.email) if "email" in named else None,
             phone=_phone(fields, new.phone) if "phone" in named else None,
             active=new.active if "active" in named else None,
         )
-
-
-def query_from_proto(request: customer_pb2.ListCustomersRequest, sizes: AnswerSizes) -> CustomerQuery:
-    """Reads which customers to list."""
-    with reading_fields() as fields:
-        wanted = CustomerFilter(
-            document=_document(fields, "document", request.document) if request.document else None,
-            email=fields.optional_text("email", request.email, length_max=EMAIL_LENGTH_MAX) or None,
-            active=request.active if request.HasField("active") else None,
-        )
-        size = fields.page_size("page_size", request.page_size, default=sizes.page_default, largest=sizes.page_max)
-        key = page_tokens.decode(fields, request.page_token, wanted, (UUID,))
-        return CustomerQuery(filter=wanted, first_id=key[0] if key else FIRST_ID, size=size)
 
 
 def customer_to_proto(customer: Customer) -> customer_pb2.Customer:
@@ -102,25 +80,20 @@ def customer_to_proto(customer: Customer) -> customer_pb2.Customer:
         phone=customer.phone,
         active=customer.active,
         etag=str(customer.version),
-        create_time=_timestamp(customer.create_time),
-        update_time=_timestamp(customer.update_time),
+        create_time=timestamp(customer.create_time),
+        update_time=timestamp(customer.update_time),
     )
 
 
-def customers_to_proto(customers: Sequence[Customer]) -> customer_pb2.BatchGetCustomersResponse:
-    """Answers customers in their order."""
-    return customer_pb2.BatchGetCustomersResponse(customers=map(customer_to_proto, customers))
+def _require_customer(fields: Fields, *, given: bool) -> None:
+    """Stops at a customer who was left out, instead of finding fault with each field."""
+    if not given:
+        fields.bad("customer", "is required")
+        fields.raise_if_bad()
 
 
-def page_to_proto(query: CustomerQuery, page: CustomerPage) -> customer_pb2.ListCustomersResponse:
-    """Answers a page, with a token if there is a next one."""
-    return customer_pb2.ListCustomersResponse(
-        customers=map(customer_to_proto, page.customers),
-        next_page_token=page_tokens.encode(query.filter, [page.next_id]) if page.next_id else "",
-    )
-
-
-def _document(fields: Fields, field: str, value: str) -> str:
+def read_document(fields: Fields, field: str, value: str) -> str:
+    """Reads a CPF in any of its spellings as its 11 digits."""
     try:
         return read_cpf(value)
     except ValueError as error:
@@ -159,9 +132,3 @@ def _phone(fields: Fields, value: str) -> str:
         )
         fields.bad("customer.phone", description)
     return value
-
-
-def _timestamp(moment: datetime) -> Timestamp:
-    timestamp = Timestamp()
-    timestamp.FromDatetime(moment)
-    return timestamp

@@ -86,9 +86,8 @@ class CustomerPage:
 
 
 @dataclass(frozen=True, kw_only=True)
-class AnswerSizes:
-    """How many customers a page has if the caller does not say, and how many a page and a batch may have."""
+class PageSizes:
+    """How many customers a page has: when the caller does not say, and at most."""
 
-    page_default: int
-    page_max: int
-    batch_max: int
+    default: int
+    largest: int

@@ -4,8 +4,8 @@ from typing import Any
 
 import grpc
 
-from customer_service import mapping
-from customer_service.model import AnswerSizes
+from customer_service import mapping, search_mapping
+from customer_service.model import PageSizes
 from customer_service.repository import CustomerRepository
 from recordshop.customer.v1 import customer_pb2, customer_pb2_grpc
 
@@ -15,9 +15,10 @@ Context = grpc.aio.ServicerContext[Any, Any]
 class CustomerServicer(customer_pb2_grpc.CustomerServiceServicer):
     """Decodes, does, encodes; what is promised stands in the proto."""
 
-    def __init__(self, *, customers: CustomerRepository, sizes: AnswerSizes) -> None:
+    def __init__(self, *, customers: CustomerRepository, page_sizes: PageSizes, batch_size_max: int) -> None:
         self._customers = customers
-        self._sizes = sizes
+        self._page_sizes = page_sizes
+        self._batch_size_max = batch_size_max
 
     async def CreateCustomer(
         self, request: customer_pb2.CreateCustomerRequest, context: Context
@@ -34,9 +35,9 @@ class CustomerServicer(customer_pb2_grpc.CustomerServiceServicer):
     async def BatchGetCustomers(
         self, request: customer_pb2.BatchGetCustomersRequest, context: Context
     ) -> customer_pb2.BatchGetCustomersResponse:
-        customer_ids = mapping.ids_from_proto(request, self._sizes)
+        customer_ids = mapping.ids_from_proto(request, count_max=self._batch_size_max)
         customers = await self._customers.get_all(customer_ids)
-        return mapping.customers_to_proto(customers)
+        return customer_pb2.BatchGetCustomersResponse(customers=map(mapping.customer_to_proto, customers))
 
     async def UpdateCustomer(
         self, request: customer_pb2.UpdateCustomerRequest, context: Context
@@ -48,6 +49,6 @@ class CustomerServicer(customer_pb2_grpc.CustomerServiceServicer):
     async def ListCustomers(
         self, request: customer_pb2.ListCustomersRequest, context: Context
     ) -> customer_pb2.ListCustomersResponse:
-        query = mapping.query_from_proto(request, self._sizes)
+        query = search_mapping.query_from_proto(request, self._page_sizes)
         page = await self._customers.search(query)
-        return mapping.page_to_proto(query, page)
+        return search_mapping.page_to_proto(query, page)

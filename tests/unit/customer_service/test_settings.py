@@ -16,9 +16,9 @@ def environment(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_defaults_are_what_the_proto_promises() -> None:
     settings = load_settings(CustomerSettings)
     assert settings.customer_port == 50052
-    assert settings.customers_page_size_default == 50
-    assert settings.customers_page_size_max == 100
-    assert settings.customers_batch_size_max == 1_000
+    assert settings.page_size_default == 50
+    assert settings.page_size_max == 100
+    assert settings.batch_size_max == 1_000
 
 
 def test_all_faulty_settings_are_named_at_once(
@@ -26,9 +26,8 @@ def test_all_faulty_settings_are_named_at_once(
 ) -> None:
     monkeypatch.delenv("POSTGRES_DB")
     monkeypatch.setenv("CUSTOMER_PORT", "70000")
-    monkeypatch.setenv("CUSTOMERS_PAGE_SIZE_DEFAULT", "60")
-    monkeypatch.setenv("CUSTOMERS_PAGE_SIZE_MAX", "59")
-    monkeypatch.setenv("CUSTOMERS_BATCH_SIZE_MAX", "many")
+    monkeypatch.setenv("PAGE_SIZE_MAX", "101")
+    monkeypatch.setenv("BATCH_SIZE_MAX", "many")
     with pytest.raises(SystemExit) as end:
         load_settings(CustomerSettings)
     assert end.value.code == 2
@@ -36,6 +35,6 @@ def test_all_faulty_settings_are_named_at_once(
     assert named == {
         "setting POSTGRES_DB",
         "setting CUSTOMER_PORT",
-        "setting CUSTOMERS_PAGE_SIZE_MAX",
-        "setting CUSTOMERS_BATCH_SIZE_MAX",
+        "setting PAGE_SIZE_MAX",
+        "setting BATCH_SIZE_MAX",
     }
