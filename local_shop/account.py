@@ -2,6 +2,7 @@
 
 import os
 import pwd
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
@@ -14,6 +15,7 @@ from local_shop.errors import RootNotAllowed
 LAUNCHER = Path(__file__).with_name("launcher.py")
 TRIAL_TIMEOUT_S = 10.0
 NOBODY_UID = 65534
+FAST_STOP = signal.SIGINT  # As PostgreSQL reads it.
 
 Way = Literal["as_is", "namespace", "setuid"]
 
@@ -29,12 +31,8 @@ class Account:
     file_gid: int
 
     def command(self, folder: Path, program: Sequence[str | Path]) -> list[str]:
-        """Return the command that runs `program` in `folder` as this account, ended when this process ends.
-
-        Linux sends the ending signal when the starting *thread* ends: start it from one that lasts.
-        """
-        launch = [sys.executable, "-I", "-S", LAUNCHER, os.getpid(), self.way, self.uid, self.gid, folder]
-        return [str(part) for part in (*launch, *program)]
+        """Return the command that runs a program of PostgreSQL's in `folder` as this account, as `launched` does."""
+        return launched(program, folder=folder, end_signal=FAST_STOP, way=self.way, uid=self.uid, gid=self.gid)
 
     def own(self, folder: Path) -> None:
         """Give `folder` and all in it to this account, unless it has it already."""
@@ -43,6 +41,17 @@ class Account:
         for path, _, names in os.walk(folder):
             for name in ("", *names):
                 os.chown(os.path.join(path, name), self.file_uid, self.file_gid, follow_symlinks=False)  # noqa: PTH118
+
+
+def launched(
+    program: Sequence[str | Path], *, folder: Path, end_signal: int, way: Way = "as_is", uid: int = 0, gid: int = 0
+) -> list[str]:
+    """Return the command that runs `program` in `folder`, sent `end_signal` when this process ends in whatever way.
+
+    Linux sends it when the starting *thread* ends: start it from one that lasts.
+    """
+    launcher = [sys.executable, "-I", "-S", LAUNCHER, os.getpid(), int(end_signal), way, uid, gid, folder]
+    return [str(part) for part in (*launcher, *program)]
 
 
 def choose_account(bin_dir: Path, folder: Path) -> Account:

@@ -31,3 +31,7 @@ class PostgresFailed(LocalShopError):
 
 class ProvisioningFailed(LocalShopError):
     """Roles, migrations or seeds could not be applied."""
+
+
+class ServiceFailed(LocalShopError):
+    """A service did not start, did not begin to serve, or did not end as it should."""

@@ -3,15 +3,15 @@
 Run by path as a program of its own, in a bare interpreter (`python -I -S`): between fork and exec a process
 with threads may do next to nothing, and all this has to happen there.
 
-    launcher.py PARENT_PID WAY UID GID FOLDER PROGRAM [ARGUMENT...]
+    launcher.py PARENT_PID END_SIGNAL WAY UID GID FOLDER PROGRAM [ARGUMENT...]
 
-WAY is `as_is`, `namespace` (root of this machine is seen as UID inside a user namespace: files stay root's) or
-`setuid` (the process really is UID). FOLDER becomes the working directory, which also proves that it can be reached.
+END_SIGNAL is the number of the signal that the program gets when the parent ends. WAY is `as_is`, `namespace` (root
+of this machine is seen as UID inside a user namespace: files stay root's) or `setuid` (the process really is UID).
+FOLDER becomes the working directory, which also proves that it can be reached.
 """
 
 import ctypes
 import os
-import signal
 import sys
 from pathlib import Path
 
@@ -66,22 +66,22 @@ def become(uid: int, gid: int) -> None:
     checked(libc.prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, CAP_DAC_OVERRIDE, 0, 0), "ambient capability")
 
 
-def end_with_parent(parent_pid: int) -> None:
-    """Have SIGINT, PostgreSQL's fast stop, sent to this process when its parent ends in whatever way."""
-    checked(libc.prctl(PR_SET_PDEATHSIG, signal.SIGINT, 0, 0, 0), "prctl")
+def end_with_parent(parent_pid: int, end_signal: int) -> None:
+    """Have a signal sent to this process when its parent ends in whatever way."""
+    checked(libc.prctl(PR_SET_PDEATHSIG, end_signal, 0, 0, 0), "prctl")
     if os.getppid() != parent_pid:
         raise OSError("the parent ended before its child began")
 
 
 def main() -> None:
-    parent_pid, way, uid, gid, folder, *command = sys.argv[1:]
+    parent_pid, end_signal, way, uid, gid, folder, *command = sys.argv[1:]
     try:
         if way == "namespace":
             enter_namespace(int(uid), int(gid))
         elif way == "setuid":
             become(int(uid), int(gid))
         # After the change of user, because the kernel forgets the death signal with it.
-        end_with_parent(int(parent_pid))
+        end_with_parent(int(parent_pid), int(end_signal))
         os.chdir(folder)
         if not os.access(command[0], os.X_OK):
             raise PermissionError(f"{command[0]} cannot be run")

@@ -65,9 +65,17 @@ def role_passwords(path: Path) -> dict[str, str]:
     return passwords
 
 
+def run_sql(server: LocalPostgres, *statements: str) -> None:
+    """Run statements as the superuser in the database `postgres`, each in a transaction of its own."""
+    command = _psql(server, user=SUPERUSER, database="postgres")
+    commands = [part for statement in statements for part in ("--command", statement)]
+    environment = plain_environment() | {"PGPASSWORD": server.admin_password}
+    _run([*command, *commands], environment=environment, timeout_s=PSQL_TIMEOUT_S)
+
+
 def _make_roles(server: LocalPostgres, script: Path, passwords: Mapping[str, str]) -> None:
     variables = {f"{role.upper()}_PASSWORD": password for role, password in passwords.items()}
-    command = _psql(server, user=SUPERUSER, database="postgres", script=script)
+    command = [*_psql(server, user=SUPERUSER, database="postgres"), "--file", script]
     # In the environment, because every user of the machine sees the command line.
     environment = plain_environment() | variables | {"PGPASSWORD": server.admin_password}
     _run(command, environment=environment, timeout_s=PSQL_TIMEOUT_S)
@@ -81,15 +89,15 @@ def _migrate(server: LocalPostgres, target: ServiceDatabase, migrations: Path, p
 
 
 def _seed(server: LocalPostgres, target: ServiceDatabase, script: Path, password: str) -> None:
-    command = _psql(server, user=target.owner, database=target.database, script=script)
+    command = [*_psql(server, user=target.owner, database=target.database), "--file", script]
     environment = plain_environment() | {"PGPASSWORD": password}
     _run([*command, "--single-transaction"], environment=environment, timeout_s=PSQL_TIMEOUT_S)
 
 
-def _psql(server: LocalPostgres, *, user: str, database: str, script: Path) -> list[str | Path]:
+def _psql(server: LocalPostgres, *, user: str, database: str) -> list[str | Path]:
     address = ("--host", server.host, "--port", str(server.port), "--username", user, "--dbname", database)
     quietly = ("--no-psqlrc", "--quiet", "--no-password", "--set", "ON_ERROR_STOP=1")
-    return [server.bin / "psql", *address, *quietly, "--file", script]
+    return [server.bin / "psql", *address, *quietly]
 
 
 def _dbmate() -> str:
