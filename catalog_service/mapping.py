@@ -1,12 +1,10 @@
 """Protos to the words of the catalog, and back. What a request may hold is judged here."""
 
-from datetime import datetime
 from uuid import UUID, uuid4
-
-from google.protobuf.timestamp_pb2 import Timestamp
 
 from catalog_service.model import Disc, DiscDraft, DiscEdit
 from recordshop.catalog.v1 import catalog_pb2
+from service_runtime.timestamps import timestamp
 from service_runtime.validation import Fields, reading_fields
 
 NAME_LENGTH_MAX = 200
@@ -85,9 +83,9 @@ def disc_to_proto(disc: Disc) -> catalog_pb2.Disc:
         price_cents=disc.price_cents,
         stock=disc.stock,
         etag=disc.etag,
-        create_time=_time(disc.create_time),
-        update_time=_time(disc.update_time),
-        delete_time=None if disc.delete_time is None else _time(disc.delete_time),
+        create_time=timestamp(disc.create_time),
+        update_time=timestamp(disc.update_time),
+        delete_time=None if disc.delete_time is None else timestamp(disc.delete_time),
     )
 
 
@@ -116,9 +114,3 @@ def _genre(fields: Fields, disc: catalog_pb2.Disc) -> str:
 
 def _price_cents(fields: Fields, disc: catalog_pb2.Disc) -> int:
     return fields.integer("disc.price_cents", disc.price_cents, at_least=0, at_most=PRICE_CENTS_MAX)
-
-
-def _time(moment: datetime) -> Timestamp:
-    timestamp = Timestamp()
-    timestamp.FromDatetime(moment)
-    return timestamp

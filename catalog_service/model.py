@@ -65,17 +65,6 @@ class DiscEdit:
     genre: str | None
     price_cents: int | None
 
-    def holds_in(self, disc: Disc) -> bool:
-        """Whether the disc has these values already."""
-        pairs = (
-            (self.name, disc.name),
-            (self.artist, disc.artist),
-            (self.year_of_release, disc.year_of_release),
-            (self.genre, disc.genre),
-            (self.price_cents, disc.price_cents),
-        )
-        return all(new is None or new == old for new, old in pairs)
-
 
 class TextMatch(StrEnum):
     """How a text is compared; case never counts."""

@@ -1,18 +1,15 @@
 """The table of discs."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from uuid import UUID
 
 import asyncpg
 
-from catalog_service.disc_search import PLAN_SETTINGS, list_statement
+from catalog_service.disc_search import PLAN_SETTINGS, SELECT_DISCS, list_statement
 from catalog_service.errors import DiscDeleted, DiscExists, DiscNotFound
 from catalog_service.model import Disc, DiscDraft, DiscEdit, DiscPage, DiscQuery
 from service_runtime.database import Database
-from service_runtime.errors import EtagMismatch, NotAccepted, missing_ids
-
-# Each further attempt means that somebody else edited the disc between an UPDATE and the look at why it changed nothing.
-CHANGE_ATTEMPTS_MAX = 3
+from service_runtime.errors import EtagMismatch, missing_ids
 
 # A repeated create writes its disc as it is, so that its answer waits for a synchronous standby like the first one's did.
 CREATE = """
@@ -22,33 +19,35 @@ ON CONFLICT (id) DO UPDATE SET version = discs.version WHERE discs.created_finge
 RETURNING id, name, artist, year_of_release, genre, price_cents, stock, version, create_time, update_time, delete_time
 """
 
-GET = """
-SELECT id, name, artist, year_of_release, genre, price_cents, stock, version, create_time, update_time, delete_time
-FROM discs
-WHERE id = ANY ($1::uuid[])
-"""
+GET = f"{SELECT_DISCS} WHERE id = ANY ($1::uuid[])"
 
-EDIT = """
+# One statement decides about an edit: it waits for whoever is editing the row, and then judges what that one left. An edit that finds
+# its values there already is a repeated one: whatever its etag, it writes the row as it is, for the same reason as a repeated create.
+EDIT_CHANGES = """(
+    (name, artist, year_of_release, genre, price_cents) IS DISTINCT FROM (
+        coalesce($3, name), coalesce($4, artist), coalesce($5, year_of_release), coalesce($6, genre), coalesce($7, price_cents)
+    )
+)"""
+EDIT = f"""
 UPDATE discs SET
     name = coalesce($3, name),
     artist = coalesce($4, artist),
     year_of_release = coalesce($5, year_of_release),
     genre = coalesce($6, genre),
     price_cents = coalesce($7, price_cents),
-    version = version + 1,
-    update_time = now()
-WHERE id = $1
-    AND delete_time IS NULL
-    AND ($2 = '' OR version::text = $2)
-    AND (name, artist, year_of_release, genre, price_cents) IS DISTINCT FROM (
-        coalesce($3, name), coalesce($4, artist), coalesce($5, year_of_release), coalesce($6, genre), coalesce($7, price_cents)
-    )
+    version = version + {EDIT_CHANGES}::int,
+    update_time = CASE WHEN {EDIT_CHANGES} THEN greatest(update_time, now()) ELSE update_time END
+WHERE id = $1 AND ((delete_time IS NULL AND ($2 = '' OR version::text = $2)) OR NOT {EDIT_CHANGES})
 RETURNING id, name, artist, year_of_release, genre, price_cents, stock, version, create_time, update_time, delete_time
-"""
+"""  # noqa: S608 - put together from constants.
 
+# As with edits: a repeated delete writes the row as it is.
 DELETE = """
-UPDATE discs SET delete_time = now(), version = version + 1, update_time = now()
-WHERE id = $1 AND delete_time IS NULL AND ($2 = '' OR version::text = $2)
+UPDATE discs SET
+    delete_time = coalesce(delete_time, now()),
+    version = version + (delete_time IS NULL)::int,
+    update_time = CASE WHEN delete_time IS NULL THEN greatest(update_time, now()) ELSE update_time END
+WHERE id = $1 AND ($2 = '' OR version::text = $2 OR delete_time IS NOT NULL)
 RETURNING id, name, artist, year_of_release, genre, price_cents, stock, version, create_time, update_time, delete_time
 """
 
@@ -92,33 +91,21 @@ class DiscRepository:
 
     async def edit(self, edit: DiscEdit) -> Disc:
         """Changes a disc unless it holds the values already; raises DiscNotFound, DiscDeleted or EtagMismatch."""
-
-        def settled(disc: Disc) -> bool:
-            if not edit.holds_in(disc) and disc.delete_time is not None:
-                raise DiscDeleted({"disc_id": str(disc.id)})
-            return edit.holds_in(disc)
-
         values = (edit.name, edit.artist, edit.year_of_release, edit.genre, edit.price_cents)
-        return await self._change(EDIT, edit.id, edit.etag, values, settled=settled)
+        row = await self._database.fetchrow(EDIT, edit.id, edit.etag, *values)
+        if row is None:
+            disc = await self.get(edit.id)
+            metadata = {"disc_id": str(disc.id)}
+            raise EtagMismatch(metadata) if disc.delete_time is None else DiscDeleted(metadata)
+        return _disc(row)
 
     async def delete(self, disc_id: UUID, etag: str) -> Disc:
         """Takes a disc off sale unless it is; raises DiscNotFound or EtagMismatch."""
-        return await self._change(DELETE, disc_id, etag, (), settled=lambda disc: disc.delete_time is not None)
-
-    async def _change(
-        self, statement: str, disc_id: UUID, etag: str, values: Sequence[object], *, settled: Callable[[Disc], bool]
-    ) -> Disc:
-        """Runs a conditional UPDATE. One that changes nothing is explained by the disc as it is now, or else is run again."""
-        for _ in range(CHANGE_ATTEMPTS_MAX):
-            row = await self._database.fetchrow(statement, disc_id, etag, *values)
-            if row is not None:
-                return _disc(row)
+        row = await self._database.fetchrow(DELETE, disc_id, etag)
+        if row is None:
             disc = await self.get(disc_id)
-            if settled(disc):
-                return disc
-            if etag not in ("", disc.etag):
-                raise EtagMismatch({"disc_id": str(disc_id)})
-        raise NotAccepted
+            raise EtagMismatch({"disc_id": str(disc.id)})
+        return _disc(row)
 
 
 def _disc(row: asyncpg.Record) -> Disc:
