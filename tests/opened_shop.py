@@ -32,15 +32,17 @@ class OpenedShop:
     customer: "CustomerServiceAsyncStub"
     order: "OrderServiceAsyncStub"
 
-    async def make_disc(self, *, stock: int = 100, price_cents: int = 2_500, **fields: object) -> catalog_pb2.Disc:
-        """Create a disc that no other test knows."""
+    async def make_disc(
+        self, *, stock: int = 100, price_cents: int = 2_500, disc_id: str = "", **fields: object
+    ) -> catalog_pb2.Disc:
+        """Create a disc that no other test knows; under an id of its own unless one is given."""
         described = {"name": f"Disc {uuid4()}", "artist": "The Testers", "year_of_release": 1999, "genre": "Rock"}
         disc = catalog_pb2.Disc(**{**described, "price_cents": price_cents, **fields})  # type: ignore[arg-type]
-        request = catalog_pb2.CreateDiscRequest(disc=disc, opening_stock=stock)
+        request = catalog_pb2.CreateDiscRequest(disc=disc, disc_id=disc_id, opening_stock=stock)
         return await self.catalog.CreateDisc(request, timeout=CALL_TIMEOUT_S)
 
-    async def make_customer(self, **fields: object) -> customer_pb2.Customer:
-        """Create an active customer whom no other test knows."""
+    async def make_customer(self, *, customer_id: str = "", **fields: object) -> customer_pb2.Customer:
+        """Create an active customer whom no other test knows; under an id of its own unless one is given."""
         described = {
             "document": random_cpf(),
             "name": "Ada Tester",
@@ -50,7 +52,7 @@ class OpenedShop:
             "active": True,
         }
         customer = customer_pb2.Customer(**{**described, **fields})  # type: ignore[arg-type]
-        request = customer_pb2.CreateCustomerRequest(customer=customer)
+        request = customer_pb2.CreateCustomerRequest(customer=customer, customer_id=customer_id)
         return await self.customer.CreateCustomer(request, timeout=CALL_TIMEOUT_S)
 
 
