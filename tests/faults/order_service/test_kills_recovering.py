@@ -1,0 +1,65 @@
+"""The order service is killed, and killed again between two steps of its recovery."""
+
+import asyncio
+from uuid import uuid4
+
+import pytest
+
+from tests.faults.answers import answer_of, status_of
+from tests.faults.crashes import RECOVERING, Crash
+from tests.faults.stage import Stage
+from tests.faults.traps import Trap
+
+ORDERS = 4
+
+
+async def left_open(stage: Stage, disc: str, *, cancelling: bool) -> list[str]:
+    """Kills the service with orders under way, and answers their ids."""
+    request_ids = [f"recovering-{uuid4()}" for _ in range(ORDERS)]
+    order_ids = [stage.order_id(request_id) for request_id in request_ids]
+    if cancelling:
+        await asyncio.gather(*(stage.place(request_id, {disc: 2}) for request_id in request_ids))
+        calls = [stage.cancel(order_id) for order_id in order_ids]
+    else:
+        calls = [stage.place(request_id, {disc: 2}) for request_id in request_ids]
+    with stage.failpoints.trap("order.marked_cancelling" if cancelling else "order.taken_in") as trap:
+        tasks = [asyncio.create_task(answer_of(call)) for call in calls]
+        for _ in order_ids:
+            held = await trap.reached()
+        held.die()
+        await stage.died(stage.order)
+    await asyncio.gather(*tasks)
+    return order_ids
+
+
+async def killed_while_recovering(stage: Stage, trap: Trap, crash: Crash, order_ids: list[str]) -> None:
+    """Starts the service and kills it when its recovery has all orders at the failpoint."""
+    held = await trap.reached()
+    if crash.failpoint == "recovery.claimed":
+        # Each sweep comes by here, most of them with nothing in their hands.
+        while not await stage.books.all_claimed(order_ids):
+            held.go()
+            held = await trap.reached()
+    else:
+        for _ in order_ids[1:]:
+            await trap.reached()
+    for order_id in order_ids:
+        assert await stage.books.on_disk(order_id) == crash.on_disk
+    held.die()
+    await stage.died(stage.order)
+
+
+@pytest.mark.parametrize("crash", RECOVERING, ids=str)
+async def test_a_kill_of_recovery_is_recovered_from(stage: Stage, crash: Crash) -> None:
+    disc = await stage.disc(stock=100)
+    order_ids = await left_open(stage, disc, cancelling=crash.ends == "CANCELLED")
+    with stage.failpoints.trap(crash.failpoint) as trap:
+        await stage.start(stage.order)
+        await killed_while_recovering(stage, trap, crash, order_ids)
+    await stage.start(stage.order)
+
+    await stage.books.nothing_open()
+    orders = await asyncio.gather(*(stage.client.get_order(order_id) for order_id in order_ids))
+    assert {status_of(order) for order in orders} == {crash.ends}
+    assert await stage.books.stock(disc) == (100 if crash.ends == "CANCELLED" else 100 - 2 * ORDERS)
+    await stage.promise_kept(disc)
