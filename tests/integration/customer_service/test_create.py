@@ -5,7 +5,8 @@ from uuid import UUID, uuid4
 import grpc
 
 from recordshop.customer.v1.customer_pb2 import CreateCustomerRequest, Customer, GetCustomerRequest
-from tests.integration.customer_service.people import created, new_document, new_person, refusal, update
+from tests.integration.customer_service.people import created, new_document, new_person, update
+from tests.integration.refusals import refusal_of
 
 
 async def test_a_new_customer_is_answered_as_kept(customers: Any) -> None:
@@ -38,15 +39,15 @@ async def test_a_customer_may_have_the_id_that_the_caller_chose(customers: Any) 
 
 async def test_all_bad_fields_are_named_at_once(customers: Any) -> None:
     bad = Customer(document="52998224726", name="\0", birth_date="1990-02-30", email="a b@c", phone="none")
-    refused = await refusal(customers.CreateCustomer(CreateCustomerRequest(customer=bad, customer_id="7")))
+    refused = await refusal_of(customers.CreateCustomer(CreateCustomerRequest(customer=bad, customer_id="7")))
     assert (refused.code, refused.reason) == (grpc.StatusCode.INVALID_ARGUMENT, "INVALID_ARGUMENT")
     paths = ["document", "name", "birth_date", "email", "phone"]
-    assert refused.fields == ["customer_id", *(f"customer.{path}" for path in paths)]
+    assert [*refused.bad_fields] == ["customer_id", *(f"customer.{path}" for path in paths)]
 
 
 async def test_a_request_needs_a_customer(customers: Any) -> None:
-    refused = await refusal(customers.CreateCustomer(CreateCustomerRequest()))
-    assert (refused.code, refused.fields) == (grpc.StatusCode.INVALID_ARGUMENT, ["customer"])
+    refused = await refusal_of(customers.CreateCustomer(CreateCustomerRequest()))
+    assert (refused.code, [*refused.bad_fields]) == (grpc.StatusCode.INVALID_ARGUMENT, ["customer"])
 
 
 async def test_a_repeated_create_adds_nobody(customers: Any) -> None:
@@ -73,7 +74,7 @@ async def test_an_id_belongs_to_the_content_that_it_was_created_with(customers: 
     edited = await customers.UpdateCustomer(update(first.id, "name", name="Ana Lima"))
     # Also when the other content is what the customer holds by now.
     request.customer.name = "Ana Lima"
-    refused = await refusal(customers.CreateCustomer(request))
+    refused = await refusal_of(customers.CreateCustomer(request))
     assert (refused.code, refused.reason) == (grpc.StatusCode.ALREADY_EXISTS, "CUSTOMER_EXISTS")
     assert refused.metadata == {"customer_id": first.id}
     assert await customers.GetCustomer(GetCustomerRequest(id=first.id)) == edited
@@ -82,22 +83,21 @@ async def test_an_id_belongs_to_the_content_that_it_was_created_with(customers: 
 async def test_a_document_belongs_to_one_customer(customers: Any) -> None:
     first = await created(customers)
     again = new_person(document=f"{first.document[:9]}-{first.document[9:]}")
-    refused = await refusal(customers.CreateCustomer(CreateCustomerRequest(customer=again)))
+    refused = await refusal_of(customers.CreateCustomer(CreateCustomerRequest(customer=again)))
     assert (refused.code, refused.reason) == (grpc.StatusCode.ALREADY_EXISTS, "DOCUMENT_TAKEN")
     assert not refused.metadata
-    assert first.document not in refused.text
 
 
 async def test_a_refused_create_leaves_its_id_free(customers: Any) -> None:
     owner = await created(customers)
     request = CreateCustomerRequest(customer=new_person(document=owner.document), customer_id=str(uuid4()))
-    assert (await refusal(customers.CreateCustomer(request))).reason == "DOCUMENT_TAKEN"
+    assert (await refusal_of(customers.CreateCustomer(request))).reason == "DOCUMENT_TAKEN"
     request.customer.document = new_document()
     assert (await customers.CreateCustomer(request)).id == request.customer_id
 
 
 async def test_equal_creates_at_the_same_moment_add_one_customer_and_all_are_answered(customers: Any) -> None:
-    for _ in range(20):
+    for _ in range(60):
         request = CreateCustomerRequest(customer=new_person(), customer_id=str(uuid4()))
         answers = await asyncio.gather(*(customers.CreateCustomer(request) for _ in range(8)))
         assert all(answer == answers[0] for answer in answers)
