@@ -64,6 +64,9 @@ FROM shop, (VALUES
     ('idle_in_transaction_session_timeout', '10s')
 ) AS limits (name, value) \gexec
 
+-- The details of an error quote the row that it is about (`Key (document)=(...)`): a person's data is not for the server's log.
+SELECT format('ALTER ROLE %I SET log_error_verbosity = terse', service) FROM shop \gexec
+
 -- Databases. From template0, so that order and case of text are the same whatever locale the cluster was made with.
 SELECT format(
     'CREATE DATABASE %I OWNER %I TEMPLATE template0 ENCODING ''UTF8'' LOCALE_PROVIDER libc LOCALE ''C.UTF-8''',
