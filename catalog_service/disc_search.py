@@ -6,11 +6,12 @@ from catalog_service.model import DiscQuery, TextFilter, TextMatch
 
 Condition = tuple[str, tuple[object, ...]]
 
-# The best plan depends on the values: one walks along the ids through what half of the discs match, and picks out what few match.
-# PostgreSQL would settle for one plan for all values after five runs of a statement, so it is told to look at them each time.
+# The best plan depends on the values: it walks along the ids through what many discs match, and picks out and sorts what few match.
+# After five runs of a statement PostgreSQL may settle for one plan for all values, so it is told to look at them each time.
 #
-# Without sequential scans, which it takes for cheapest where no index helps (hardly any disc is sold out, say): it counts one page,
-# and would read and sort the whole table again for each page. The walk along the ids reads it once, for all pages together.
+# Nor may it read the whole table for a page, which it would whenever it takes the matches to be few and no index knows the filter
+# (nearly everything is in stock; the text has no trigram): if it is wrong, a walk along the ids fills the page at once, and if it is
+# right, the way over an index costs little more.
 PLAN_SETTINGS = "SET LOCAL plan_cache_mode = force_custom_plan; SET LOCAL enable_seqscan = off"
 
 SELECT_DISCS = """
