@@ -64,6 +64,11 @@ class ServiceProcess:
         """How the process ended: its exit code, or -N for signal N; None while it runs."""
         return self._started.poll()
 
+    def raise_if_ended(self) -> None:
+        """Raise ServiceFailed, with the end of its log, if the process has ended."""
+        if self.exit_code is not None:
+            raise ServiceFailed(f"{self.name} ended with exit code {self.exit_code}:\n{self._log.tail()}")
+
     def start(self) -> None:
         """Start the process, and do not wait for it."""
         # Linux sends the signal that ends a process with its parent when the starting thread ends.
@@ -137,15 +142,14 @@ class ServiceProcess:
 
     def _wait_a_moment(self, deadline: float) -> None:
         try:
-            code = self._started.wait(POLL_S)
+            self._started.wait(POLL_S)
         except subprocess.TimeoutExpired:
             if time.monotonic() > deadline:
                 raise ServiceFailed(f"{self.name} does not serve in time:\n{self._log.tail()}") from None
             return
-        tail = self._log.tail()
-        if "cannot listen" in tail:
-            raise PortTaken(f"{self.name} cannot listen on {self.address}, as another program does:\n{tail}")
-        raise ServiceFailed(f"{self.name} ended with exit code {code} before it served:\n{tail}")
+        if "cannot listen" in self._log.tail():
+            raise PortTaken(f"{self.name} cannot listen on {self.address}: another program does, or it may not.")
+        self.raise_if_ended()
 
 
 def _watch_until_serving(health: health_pb2_grpc.HealthStub, deadline: float) -> bool:

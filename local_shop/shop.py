@@ -112,6 +112,11 @@ class LocalShop:
             else:
                 return
 
+    def raise_if_ended(self) -> None:
+        """Raise ServiceFailed, with its last log lines, if one of the services has ended."""
+        for process in self.processes:
+            process.raise_if_ended()
+
     def stop(self) -> None:
         """Stop the order service, then its neighbours, so that what it still has under way can end well."""
         for process in reversed(self.processes):

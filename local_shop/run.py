@@ -1,0 +1,66 @@
+"""`make run`: the shop in the foreground until it is stopped, its data kept."""
+
+import os
+import select
+from collections.abc import Mapping
+from contextlib import ExitStack
+from pathlib import Path
+
+from local_shop.errors import LocalShopError
+from local_shop.postgres import LocalPostgres
+from local_shop.provision import provision
+from local_shop.report import say
+from local_shop.shop import LocalShop, ShopOptions
+from local_shop.shop_env import SHOP_ENV, ShopEnv
+
+JOHN_DOE = "0e92cf1e-7bc4-4f9e-8eb6-3c88627efecb"
+WE_ARE_REACTIVE = "bcd8a0e9-dc0a-4ae7-a783-458542e2cc39"
+
+
+def run_shop(ports: Mapping[str, int], shop_dir: Path) -> None:
+    """Run the shop on these ports until Ctrl-C (KeyboardInterrupt); LocalShopError if a part of it ends by itself."""
+    env_file = shop_dir / SHOP_ENV
+    with ExitStack() as stack:
+        server = stack.enter_context(LocalPostgres(data_dir=shop_dir / "postgres"))
+        # Only now, because until its server starts this shop may be another run's.
+        env_file.unlink(missing_ok=True)
+        passwords = provision(server)
+        shop = stack.enter_context(LocalShop(server, passwords, ShopOptions(ports=ports)))
+        stack.callback(env_file.unlink, missing_ok=True)
+        env = ShopEnv.of(shop)
+        say(_welcome(env, env_file))
+        env.write(env_file)
+        _wait_until_one_ends([server.pid, *(process.pid for process in shop.processes)])
+        shop.raise_if_ended()
+        raise LocalShopError(f"PostgreSQL ended; see {server.log_file}.")
+
+
+def _wait_until_one_ends(pids: list[int]) -> None:
+    with ExitStack() as stack:
+        descriptors = []
+        for pid in pids:
+            descriptors.append(os.pidfd_open(pid))
+            stack.callback(os.close, descriptors[-1])
+        select.select(descriptors, [], [])
+
+
+def _welcome(env: ShopEnv, env_file: Path) -> str:
+    order = f'{{"customer_id": "{JOHN_DOE}", "request_id": "my-first-order", "lines": [{{"disc_id": "{WE_ARE_REACTIVE}", "quantity": 2}}]}}'
+    lines = (
+        (env.order_addr, "list"),
+        (env.order_addr, "describe recordshop.order.v1.OrderService"),
+        (env.catalog_addr, "recordshop.catalog.v1.CatalogService/GetDisc", f'{{"id": "{WE_ARE_REACTIVE}"}}'),
+        (env.customer_addr, "recordshop.customer.v1.CustomerService/GetCustomer", f'{{"id": "{JOHN_DOE}"}}'),
+        (env.order_addr, "recordshop.order.v1.OrderService/CreateOrder", order),
+        (env.order_addr, "recordshop.order.v1.OrderService/AuditStock", f'{{"disc_ids": ["{WE_ARE_REACTIVE}"]}}'),
+    )
+    calls = "\n".join(f"  {_grpcurl(*line)}" for line in lines)
+    return (
+        f"\nThe shop is open: catalog {env.catalog_addr}, customer {env.customer_addr}, order {env.order_addr}.\n"
+        f"Its databases are in {env_file}. To talk to it:\n\n{calls}\n\nCtrl-C closes it; its data stays.\n"
+    )
+
+
+def _grpcurl(address: str, what: str, request: str | None = None) -> str:
+    data = f"-d '{request}' " if request else ""
+    return f"grpcurl -plaintext {data}{address} {what}"
