@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 from uuid import UUID
 
 import asyncpg
@@ -15,6 +15,9 @@ ORDERS = "SELECT order_id, customer_id, request_id, status, quantity FROM audit.
 STATUS = "SELECT DISTINCT status FROM audit.orders WHERE order_id = $1"
 STATE = "SELECT DISTINCT state FROM audit.reservations WHERE reservation_id = $1"
 WORK_OF_ORDER = "SELECT id, attempts, next_attempt_time FROM open_work WHERE $1 = ANY (order_ids) ORDER BY create_time"
+
+# Pools, because a test may end their connections along with the services'. The class is generic for type checkers only.
+Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
 
 
 @dataclass(frozen=True)
@@ -29,7 +32,7 @@ class OnDisk:
 class Books:
     """Reads the catalog's and the order service's databases."""
 
-    def __init__(self, *, catalog: asyncpg.Connection, orders: asyncpg.Connection) -> None:
+    def __init__(self, *, catalog: Pool, orders: Pool) -> None:
         self.catalog = catalog
         self.orders = orders
 

@@ -199,11 +199,11 @@ async def open_stage(
         local = stack.enter_context(LocalShop(server, passwords, options))
         shop = await stack.enter_async_context(opened(local))
         client = await stack.enter_async_context(RecordShop(order=local.order_addr, retry=PATIENT))
-        connections = []
+        pools = []
         for service in ("catalog", "order"):
             dsn = server.dsn(databases[service], "postgres", server.admin_password)
-            connections.append(await asyncpg.connect(dsn, timeout=CALL_TIMEOUT_S, command_timeout=CALL_TIMEOUT_S))
-            stack.push_async_callback(connections[-1].close)
+            pool = asyncpg.create_pool(dsn, min_size=0, max_size=2, command_timeout=CALL_TIMEOUT_S)
+            pools.append(await stack.enter_async_context(pool))
         customer = await shop.make_customer()
-        books = Books(catalog=connections[0], orders=connections[1])
+        books = Books(catalog=pools[0], orders=pools[1])
         yield Stage(shop=shop, client=client, failpoints=failpoints, books=books, customer_id=customer.id)

@@ -3,7 +3,6 @@
 import asyncio
 import shutil
 import tempfile
-from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -35,10 +34,11 @@ class Held:
 
 
 class Trap:
-    """Holds whoever reaches one failpoint."""
+    """Holds whoever reaches one failpoint, or one process that does."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, pid: int | None) -> None:
         self.name = name
+        self.pid = pid
         self._held: asyncio.Queue[Held] = asyncio.Queue()
         self._all: list[Held] = []
 
@@ -46,6 +46,10 @@ class Trap:
         """Waits for the next one who is held."""
         async with asyncio.timeout(timeout_s):
             return await self._held.get()
+
+    def is_for(self, pid: int, name: str) -> bool:
+        """Tells whether this process is to be held at this failpoint."""
+        return name == self.name and self.pid in {None, pid}
 
     def hold(self, held: Held) -> None:
         """Puts somebody into the trap."""
@@ -65,8 +69,7 @@ class Failpoints:
         # A socket's path may have 107 bytes: pytest's own folders can be longer.
         self._folder = Path(tempfile.mkdtemp(prefix="traps-"))
         self.socket = self._folder / "socket"
-        self.reached: Counter[str] = Counter()
-        self._traps: dict[str, Trap] = {}
+        self._traps: list[Trap] = []
         self._server: asyncio.Server | None = None
 
     async def __aenter__(self) -> Self:
@@ -76,32 +79,33 @@ class Failpoints:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        for trap in self._traps.values():
+        for trap in self._traps:
             trap.open()
         if self._server is not None:
             self._server.close()
         shutil.rmtree(self._folder)
 
     @contextmanager
-    def trap(self, name: str) -> Iterator[Trap]:
-        """Sets a trap; at the end of the block everybody in it goes on."""
-        trap = self._traps[name] = Trap(name)
+    def trap(self, name: str, *, pid: int | None = None) -> Iterator[Trap]:
+        """Sets a trap for all processes or for one; at the end of the block everybody in it goes on."""
+        trap = Trap(name, pid)
+        self._traps.append(trap)
         try:
             yield trap
         finally:
-            del self._traps[name]
+            self._traps.remove(trap)
             trap.open()
 
     async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
-            pid, _, name = (await reader.readline()).decode().strip().partition(" ")
-            self.reached[name] += 1
-            trap = self._traps.get(name)
-            word = GO
-            if trap is not None:
-                held = Held(int(pid), name)
+            pid_text, _, name = (await reader.readline()).decode().strip().partition(" ")
+            held = Held(int(pid_text), name)
+            trap = next((trap for trap in self._traps if trap.is_for(held.pid, name)), None)
+            if trap is None:
+                held.go()
+            else:
                 trap.hold(held)
-                word = await held.word
+            word = await held.word
             writer.write(word)
             await writer.drain()
         except ConnectionError:
