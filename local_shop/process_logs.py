@@ -4,6 +4,7 @@ import os
 import sys
 import threading
 from collections import deque
+from contextlib import suppress
 from pathlib import Path
 from typing import IO, Protocol
 
@@ -66,5 +67,7 @@ class ConsoleLog:
             for line in iter(lambda: pipe.readline(LINE_SIZE_MAX), b""):
                 text = line.decode(errors="replace").rstrip("\n") + "\n"
                 self._last.append(text)
-                sys.stdout.write(f"{self._prefix} {text}")
-                sys.stdout.flush()
+                # Read on where nobody listens any more: a full pipe would stop the process.
+                with suppress(OSError, ValueError):
+                    sys.stdout.write(f"{self._prefix} {text}")
+                    sys.stdout.flush()

@@ -11,6 +11,7 @@ from recordshop.order.v1 import order_pb2
 
 PLAIN_INTERVAL_S = 5.0
 ROWS_MAX = 20
+PLAIN_WIDTH = 100
 COLUMNS = ("disc", "opening", "moved", "left", "held", "sold", "verdict")
 
 
@@ -46,14 +47,14 @@ def show_audit(audit: ShopAudit) -> None:
     shown = [
         disc for disc in audit.services if disc.sold or disc.held or disc.verdict != order_pb2.AUDIT_VERDICT_AGREES
     ]
-    table = Table(*COLUMNS, title="The audit, as the services tell it")
-    for disc in shown[:ROWS_MAX]:
-        verdict = order_pb2.AuditVerdict.Name(disc.verdict).removeprefix("AUDIT_VERDICT_")
-        table.add_row(disc.disc_id, *map(str, (disc.opening, disc.moved, disc.left, disc.held, disc.sold)), verdict)
-    console = Console(width=None if sys.stdout.isatty() else 100)
-    console.print(table)
+    if shown:
+        table = Table(*COLUMNS, title="The audit, as the services tell it")
+        for disc in shown[:ROWS_MAX]:
+            verdict = order_pb2.AuditVerdict.Name(disc.verdict).removeprefix("AUDIT_VERDICT_")
+            table.add_row(disc.disc_id, *map(str, (disc.opening, disc.moved, disc.left, disc.held, disc.sold)), verdict)
+        Console(width=None if sys.stdout.isatty() else PLAIN_WIDTH).print(table)
     others = len(audit.services) - len(shown[:ROWS_MAX])
-    say(f"and {others} more discs; the databases were read beside the services, order by order.")
+    say(f"{others} more discs of which nothing was sold agree. The databases were read as well, order by order.")
     for fault in audit.faults:
         say(f"WRONG: {fault}")
 

@@ -33,7 +33,8 @@ def generate() -> None:
             f"-I{_proto.__path__[0]}",
             _plugin("protoc-gen-mypy"),
             _plugin("protoc-gen-mypy_grpc"),
-            *(f"--{kind}_out={ROOT}" for kind in ("python", "grpc_python", "mypy", "mypy_grpc")),
+            *(f"--{kind}_out={ROOT}" for kind in ("python", "grpc_python")),
+            *(f"--{kind}_out=quiet:{ROOT}" for kind in ("mypy", "mypy_grpc")),
             *map(str, sources),
         ]
     )

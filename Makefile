@@ -1,0 +1,73 @@
+# Record Shop. `make help` tells what there is; everything it makes stays in this folder.
+
+# The Python that .venv is made with: make PYTHON=python3.12 demo
+PYTHON ?= python3
+
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+PROTOS := $(wildcard protos/recordshop/*/v1/*.proto)
+STUBS := recordshop/order/v1/order_pb2_grpc.py
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help demo run audit test check lint format proto clean
+
+help: ## Show this.
+	@echo "Record Shop sells records, and never oversells."
+	@echo
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
+	@echo
+	@echo "DEMO_SECONDS, DEMO_RATE and DEMO_CLIENTS change the demo; CATALOG_PORT, CUSTOMER_PORT and ORDER_PORT the run."
+
+demo: $(STUBS) ## Sell a disc out under load, storm another one, and audit every copy.
+	@$(BIN)/python -m local_shop demo
+
+run: $(STUBS) ## Run the shop in the foreground, with its data in .shop/, until Ctrl-C.
+	@$(BIN)/python -m local_shop run
+
+audit: $(STUBS) ## Audit the shop that `make run` runs.
+	@$(BIN)/python -m local_shop audit
+
+test: $(STUBS) ## Run all tests on real PostgreSQL and real gRPC.
+	$(BIN)/python -m pytest
+
+check: $(STUBS) ## Check format, lint, types and protos, and run all tests: what CI runs.
+	$(BIN)/python -m ruff format --check .
+	$(BIN)/python -m ruff check .
+	$(BIN)/python -m mypy
+	$(BIN)/buf lint
+	$(BIN)/buf format --diff --exit-code
+	$(BIN)/python -m pytest
+
+lint: $(STUBS) ## Check lint, types and protos.
+	$(BIN)/python -m ruff check .
+	$(BIN)/python -m mypy
+	$(BIN)/buf lint
+
+format: $(STUBS) ## Format Python and protos.
+	$(BIN)/python -m ruff format .
+	$(BIN)/python -m ruff check --fix-only --quiet .
+	$(BIN)/buf format --write
+
+proto: $(INSTALLED) ## Build the Python stubs from the protos anew.
+	$(BIN)/python protos/generate.py
+
+clean: ## Remove all that was built or installed; the data of `make run` in .shop/ stays.
+	rm -rf $(VENV) .tools build *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf recordshop/catalog recordshop/customer recordshop/order
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(STUBS): $(PROTOS) protos/generate.py | $(INSTALLED)
+	@$(BIN)/python protos/generate.py
+	@touch $@
+
+$(INSTALLED): pyproject.toml setup.py
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	{ echo "Record Shop needs Python 3.11 or later: make PYTHON=python3.12 ..." >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || \
+	{ echo "This Python cannot make virtual environments. On Debian: apt install python3-venv" >&2; exit 1; }
+	@echo "Installing into $(VENV) ..."
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --root-user-action=ignore --editable '.[local,dev]'
+	@touch $@
