@@ -8,16 +8,17 @@ from catalog_service.stock.model import STOCK_MAX, Movement, MovementRequest, Mo
 from service_runtime.database import Connection, Database
 
 # As with reservations: the disc is locked first and then seen as it is now, stock and ledger row are one statement, and the primary key
-# undoes the whole of a second equal one.
+# undoes the whole of a second equal one. The UPDATE counts from the stock that was read under the lock: it would see its row as of the
+# statement's start first, and refuse what a delivery since then allows.
 ADJUST = """
 WITH locked AS (
     SELECT id, stock FROM discs
     WHERE id = $1 AND NOT EXISTS (SELECT 1 FROM stock_movements WHERE disc_id = $1 AND movement_id = $2)
     FOR NO KEY UPDATE
 ), moved AS (
-    UPDATE discs SET stock = discs.stock + $3
+    UPDATE discs SET stock = locked.stock + $3
     FROM locked
-    WHERE discs.id = locked.id AND discs.stock + $3 BETWEEN 0 AND greatest($5, discs.stock)
+    WHERE discs.id = locked.id AND locked.stock + $3 BETWEEN 0 AND greatest($5, locked.stock)
     RETURNING discs.id, discs.stock
 )
 INSERT INTO stock_movements (disc_id, movement_id, delta, reason, state, stock_left)
