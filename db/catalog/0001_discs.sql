@@ -16,7 +16,8 @@ CREATE TABLE discs (
     price_cents bigint NOT NULL CHECK (price_cents BETWEEN 0 AND 100000000),
     -- What the audit starts from. Nobody changes it: the service may not update this column.
     opening_stock bigint NOT NULL CHECK (opening_stock BETWEEN 0 AND 1000000000),
-    stock bigint NOT NULL CHECK (stock BETWEEN 0 AND 1000000000),
+    -- A delivery fills it up to 1,000,000,000; copies that come back after that are never turned away.
+    stock bigint NOT NULL CHECK (stock BETWEEN 0 AND 1000000000000),
     -- Counts the edits of a disc's own fields, and is its etag. A sale leaves it as it is.
     version bigint NOT NULL DEFAULT 1 CHECK (version >= 1),
     -- SHA-256 over what CreateDisc was asked for: a repeated create is told from another one, also after edits.
