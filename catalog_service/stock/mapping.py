@@ -84,8 +84,10 @@ def reserved_to_proto(reservation: Reservation) -> stock_pb2.Reservation:
     """Answers a reservation that holds its copies; a refused or released one becomes the error that says so."""
     if reservation.state is ReservationState.RELEASED:
         raise ReservationReleased({"reservation_id": str(reservation.id)})
-    if reservation.refusal is not None:
-        raise REFUSALS[reservation.refusal](_refusal_metadata(reservation, reservation.refusal))
+    if reservation.state is ReservationState.DENIED:
+        # The recorded state decides: whoever reads OK as sold must never read it of a reservation that holds nothing.
+        refusal = reservation.refusal or Refusal.OUT_OF_STOCK
+        raise REFUSALS[refusal](_refusal_metadata(reservation, refusal))
     return reservation_to_proto(reservation)
 
 

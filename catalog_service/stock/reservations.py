@@ -19,6 +19,9 @@ from service_runtime.database import Connection, Database
 
 # One statement, so that stock and ledger cannot part. The discs are locked in the order of their ids, which everybody keeps to, and are
 # then seen as they are now, not as they were when the statement began. All lines fit, or none is taken.
+# The UPDATE counts from the stock that was read under the lock. It sees its rows as of the statement's start first: were it to ask for
+# their stock again, it would leave out a disc whose copies came back meanwhile, without a reason and without undoing the other lines;
+# were it to subtract from theirs, the table's CHECK would stop it.
 # An id that is in the ledger already locks and inserts nothing. Two equal ids at once get past that look: the primary key stops the
 # second one and undoes its whole statement, stock included. ON CONFLICT DO NOTHING would keep the UPDATE, and leak stock.
 RESERVE = """
@@ -42,10 +45,9 @@ WITH asked AS (
         END AS reason
     FROM asked LEFT JOIN locked ON locked.id = asked.disc_id
 ), taken AS (
-    UPDATE discs SET stock = discs.stock - line.quantity
+    UPDATE discs SET stock = line.stock - line.quantity
     FROM line
     WHERE discs.id = line.disc_id
-        AND discs.stock >= line.quantity
         AND NOT EXISTS (SELECT 1 FROM line AS other WHERE other.reason IS NOT NULL)
     RETURNING discs.id, discs.stock
 )

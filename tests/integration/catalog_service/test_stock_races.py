@@ -4,13 +4,16 @@ import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Iterable
 from typing import Any
+from uuid import UUID
 
 import grpc
 
+from tests.faults.waiting import eventually
 from tests.integration.refusals import read_refusal
-from tests.integration.stock_room import RELEASED, RESERVED, StockRoom, adds_up, new_id
+from tests.integration.stock_room import DENIED, RELEASED, RESERVED, StockRoom, adds_up, new_id
 
 CLIENTS = 90
+WHO_WAITS_FOR_ME = "SELECT count(*) FROM pg_stat_activity WHERE pg_backend_pid() = ANY (pg_blocking_pids(pid))"
 
 
 async def outcomes(calls: Iterable[Awaitable[Any]]) -> tuple[list[Any], list[dict[str, str]]]:
@@ -162,3 +165,30 @@ async def test_balances_add_up_in_every_reading_while_the_shop_sells(stock: Stoc
     selling = False
     await reader
     assert readings > 3
+
+
+async def test_copies_that_come_while_a_reserve_waits_are_sold_or_not_but_never_half(
+    stock: StockRoom, make_disc: Any, catalog_admin: Any
+) -> None:
+    sold_out, plenty = (await make_disc(stock=0)).id, (await make_disc(stock=10)).id
+    for lines in ({sold_out: 2}, {sold_out: 2, plenty: 1}):
+        reservation_id = new_id()
+        # The statement begins while nothing is left, waits for the delivery's lock, and goes on with what the delivery left behind.
+        async with catalog_admin.transaction():
+            await catalog_admin.execute("UPDATE discs SET stock = stock + 5 WHERE id = $1", UUID(sold_out))
+            await catalog_admin.execute(
+                "INSERT INTO stock_movements (disc_id, movement_id, delta, reason, state, stock_left)"
+                " VALUES ($1, $2, 5, 'delivery', 'APPLIED', 5)",
+                UUID(sold_out),
+                new_id(),
+            )
+            call = asyncio.ensure_future(outcomes([stock.reserve(reservation_id, lines)]))
+            await eventually(lambda: catalog_admin.fetchval(WHO_WAITS_FOR_ME), lambda waiting: waiting == 1)
+        taken, refused = await call
+        recorded = await stock.reservation(reservation_id, *lines)
+        assert [reservation.state for reservation in taken] == [RESERVED] * len(taken)
+        assert recorded.state == (RESERVED if taken else DENIED)
+        assert len(taken) + len(refused) == 1
+        assert all(line.reason == "" for line in recorded.lines) == bool(taken)
+        for disc_id in lines:
+            await stock.balance(disc_id)
