@@ -11,7 +11,7 @@ STUBS := recordshop/order/v1/order_pb2_grpc.py
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo run audit test check lint format proto clean
+.PHONY: help demo run audit ghz test check lint format proto clean
 
 help: ## Show this.
 	@echo "Record Shop sells records, and never oversells."
@@ -27,6 +27,10 @@ run: $(STUBS) ## Run the shop in the foreground, with its data in .shop/, until 
 	@$(BIN)/python -m local_shop run
 
 audit: $(STUBS) ## Audit the shop that `make run` runs.
+	@$(BIN)/python -m local_shop audit
+
+ghz: $(STUBS) ## Load the shop that `make run` runs with ghz, then audit what was sold.
+	@$(BIN)/python -m tests.load.run
 	@$(BIN)/python -m local_shop audit
 
 test: $(STUBS) ## Run all tests on real PostgreSQL and real gRPC.

@@ -22,7 +22,7 @@ from tests.support.go_tools import GHZ, find_or_install
 
 FOLDER = Path(__file__).parent
 ROOT = FOLDER.parents[1]
-SHOP_ENV = ROOT / ".shop" / "shop.env"
+SHOP_ENV = Path(os.environ.get("SHOP_DIR") or ROOT / ".shop") / "shop.env"
 DISC_ID = "bcd8a0e9-dc0a-4ae7-a783-458542e2cc39"
 STOCK_AT_START = 500
 
