@@ -126,6 +126,4 @@ async def test_a_filter_is_one_to_two_hundred_characters_without_nul(discs: Shel
 
 
 async def test_the_last_year_is_not_before_the_first(discs: Shelf) -> None:
-    assert await bad_fields_of(discs.page(year_of_release_from=1960, year_of_release_to=1959)) == {
-        "year_of_release_to"
-    }
+    assert await bad_fields_of(discs.page(year_of_release_from=1960, year_of_release_to=1959)) == {"year_of_release_to"}

@@ -83,7 +83,9 @@ async def test_fields_that_the_mask_does_not_name_are_not_judged(discs: Shelf) -
     assert (await discs.update(disc.id, "genre", genre="Bebop", name="\0", price_cents=-1)).genre == "Bebop"
 
 
-@pytest.mark.parametrize("path", ["id", "stock", "etag", "create_time", "delete_time", "disc.name", "name.x", "", "NAME"])
+@pytest.mark.parametrize(
+    "path", ["id", "stock", "etag", "create_time", "delete_time", "disc.name", "name.x", "", "NAME"]
+)
 async def test_a_path_that_is_no_field_to_edit_is_refused(discs: Shelf, path: str) -> None:
     disc = await discs.create()
     assert await bad_fields_of(discs.update(disc.id, "price_cents", path, price_cents=1)) == {"update_mask"}
