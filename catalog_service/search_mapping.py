@@ -33,7 +33,7 @@ def page_to_proto(query: DiscQuery, page: DiscPage) -> catalog_pb2.ListDiscsResp
 def _filter(fields: Fields, request: catalog_pb2.ListDiscsRequest) -> DiscFilter:
     year_from = _year(fields, "year_of_release_from", request.year_of_release_from)
     year_to = _year(fields, "year_of_release_to", request.year_of_release_to)
-    if year_from is not None and year_to is not None and year_to < year_from:
+    if year_from is not None and year_to is not None and YEAR_MIN <= year_to < year_from:
         fields.bad("year_of_release_to", "must not be before year_of_release_from")
     return DiscFilter(
         name=_text(fields, "name", request.name) if request.HasField("name") else None,
