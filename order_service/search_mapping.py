@@ -1,7 +1,7 @@
 """Pages of orders: protos to keyset pages, and back."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from google.protobuf.timestamp_pb2 import Timestamp
@@ -53,16 +53,19 @@ def orders_to_proto(request: order_pb2.ListOrdersRequest, read: OrdersRead) -> o
 
 
 def _filters(request: order_pb2.ListOrdersRequest) -> object:
-    times = [(time.seconds, time.nanos) for time in (request.create_time_from, request.create_time_to)]
-    return ("orders", request.customer_id.lower(), times, request.status)
+    begin = request.HasField("create_time_from"), request.create_time_from.seconds, request.create_time_from.nanos
+    end = request.HasField("create_time_to"), request.create_time_to.seconds, request.create_time_to.nanos
+    return ("orders", request.customer_id.lower(), begin, end, request.status)
 
 
 def _moment(fields: Fields, request: order_pb2.ListOrdersRequest, field: str, default: datetime) -> datetime:
     if not request.HasField(field):  # type: ignore[arg-type]  # The stub lists the names as literals.
         return default
     timestamp: Timestamp = getattr(request, field)
+    # Orders are timed to the microsecond: what is at or after a moment between two of them is at or after the later one.
+    rounded_up = timedelta(microseconds=1 if timestamp.nanos % 1_000 else 0)
     try:
-        return timestamp.ToDatetime(tzinfo=UTC)
+        return timestamp.ToDatetime(tzinfo=UTC) + rounded_up
     except (ValueError, OverflowError):
         fields.bad(field, "must be a time from year 1 to year 9999")
         return default
