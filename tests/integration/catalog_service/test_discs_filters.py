@@ -1,5 +1,7 @@
 """ListDiscs: what each filter lets through."""
 
+import random
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -127,3 +129,25 @@ async def test_a_filter_is_one_to_two_hundred_characters_without_nul(discs: Shel
 
 async def test_the_last_year_is_not_before_the_first(discs: Shelf) -> None:
     assert await bad_fields_of(discs.page(year_of_release_from=1960, year_of_release_to=1959)) == {"year_of_release_to"}
+
+
+async def test_text_filters_find_what_they_say_among_texts_of_all_kinds(discs: Shelf) -> None:
+    genre, texts = new_word(), list(made_up_texts(60))
+    names = {(await discs.create(genre=genre, name=text)).id: text.lower() for text in texts}
+    pieces = {text[start : start + length].upper() for text in texts for start in (0, 1) for length in (1, 2, 3, 4)}
+    for wanted in sorted(pieces - {""}):
+        piece = wanted.lower()
+        found = await discs.ids(genre=exact(genre), name=partial(wanted), page_size=100)
+        assert found == sorted(
+            disc_id for disc_id, name in names.items() if (piece in name if len(piece) >= 3 else name.startswith(piece))
+        ), wanted
+        equal = await discs.ids(genre=exact(genre), name=exact(wanted), page_size=100)
+        assert equal == sorted(disc_id for disc_id, name in names.items() if name == piece), wanted
+
+
+def made_up_texts(count: int) -> Iterator[str]:
+    """Short texts of few characters, so that they have much in common."""
+    chance = random.Random(33)
+    for _ in range(count):
+        text = "".join(chance.choices("aAbé%_\\' .", k=chance.randint(1, 6)))
+        yield text if text.strip() else "a"
