@@ -30,8 +30,9 @@ def _listening_sockets(port: int) -> list[str]:
 def _open_files(pid: int) -> list[str]:
     files = []
     try:
-        for entry in os.scandir(f"/proc/{pid}/fd"):
-            files.append(os.readlink(entry))  # noqa: PTH115, PERF401 -- a file may close meanwhile: what was read counts
+        with os.scandir(f"/proc/{pid}/fd") as entries:
+            for entry in entries:
+                files.append(os.readlink(entry))  # noqa: PTH115, PERF401 -- a file may close meanwhile: what was read counts
     except OSError:
         pass
     return files
