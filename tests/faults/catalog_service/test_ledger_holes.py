@@ -1,0 +1,117 @@
+"""The stock room's own holes, as orders fall into them."""
+
+import asyncio
+from uuid import UUID, uuid4
+
+import asyncpg
+import pytest
+
+from recordshop.catalog.v1 import catalog_pb2, stock_pb2
+from recordshop.errors import DiscDeleted, MovementIdReused, OutOfStock, StockBelowZero
+from tests.faults.answers import answer_of, status_of, told
+from tests.faults.books import OnDisk
+from tests.faults.stage import CALL_TIMEOUT_S, Stage
+
+DEADLOCKS = "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()"
+NEGATIVE = """
+INSERT INTO reservations (disc_id, reservation_id, state, quantity, line_count, fingerprint, name, price_cents)
+VALUES ($1, $2, 'RESERVED', -7, 1, decode(repeat('00', 16), 'hex'), 'x', 1)
+"""
+
+
+async def test_equal_reserves_at_once_take_the_stock_once(stage: Stage) -> None:
+    disc = await stage.disc(stock=25)
+    requests = [
+        stock_pb2.ReserveStockRequest(
+            reservation_id=str(uuid4()), lines=[stock_pb2.StockLine(disc_id=disc, quantity=1)]
+        )
+        for _ in range(20)
+    ]
+    calls = [stage.shop.stock.ReserveStock(request, timeout=CALL_TIMEOUT_S) for request in requests for _ in range(6)]
+    assert {answer.state for answer in await asyncio.gather(*calls)} == {stock_pb2.RESERVATION_STATE_RESERVED}
+    assert await stage.books.stock(disc) == 5
+    releases = [
+        stage.shop.stock.ReleaseStock(
+            stock_pb2.ReleaseStockRequest(reservation_id=request.reservation_id, disc_ids=[disc]),
+            timeout=CALL_TIMEOUT_S,
+        )
+        for request in requests
+        for _ in range(3)
+    ]
+    assert {answer.state for answer in await asyncio.gather(*releases)} == {stock_pb2.RESERVATION_STATE_RELEASED}
+    assert await stage.books.stock(disc) == 25
+
+
+async def test_a_restock_that_is_retried_while_the_disc_sells_counts_once(stage: Stage) -> None:
+    disc, movement_id = await stage.disc(stock=10), f"delivery-{uuid4()}"
+    restocks = [stage.adjust(disc, 5, movement_id) for _ in range(8)]
+    sales = [answer_of(stage.place(f"restock-{uuid4()}", {disc: 1})) for _ in range(8)]
+    moved = await asyncio.gather(*restocks)
+    assert {(movement.delta, movement.movement_id) for movement in moved} == {(5, movement_id)}
+    assert len({movement.stock_left for movement in moved}) == 1
+    assert {told(answer)[1] for answer in await asyncio.gather(*sales)} == {"CONFIRMED"}
+    with pytest.raises(MovementIdReused):
+        await stage.adjust(disc, 6, movement_id)
+    assert await stage.books.stock(disc) == 10 + 5 - 8
+    await stage.promise_kept(disc)
+
+
+async def test_a_refused_movement_stays_refused_when_there_would_be_enough(stage: Stage) -> None:
+    disc, movement_id = await stage.disc(stock=2), f"loss-{uuid4()}"
+    for _ in range(2):
+        with pytest.raises(StockBelowZero):
+            await stage.adjust(disc, -5, movement_id)
+        await stage.adjust(disc, 10)
+    assert await stage.books.stock(disc) == 22
+    await stage.promise_kept(disc)
+
+
+async def test_a_disc_deleted_while_reserved_gets_its_copies_back(stage: Stage) -> None:
+    disc = await stage.disc(stock=9)
+    sold, underway = await stage.place(f"kept-{uuid4()}", {disc: 1}), f"underway-{uuid4()}"
+    with stage.failpoints.trap("order.stock_answered") as trap:
+        placing = asyncio.create_task(stage.place(underway, {disc: 3}))
+        held = await trap.reached()
+        await stage.shop.catalog.DeleteDisc(catalog_pb2.DeleteDiscRequest(id=disc), timeout=CALL_TIMEOUT_S)
+        held.go()
+        order = await placing
+    assert status_of(order) == "CONFIRMED"
+    with pytest.raises(DiscDeleted):
+        await stage.place(f"too-late-{uuid4()}", {disc: 1})
+    assert status_of(await stage.cancel(order.id)) == "CANCELLED"
+    assert await stage.books.stock(disc) == 8
+    assert status_of(await stage.client.get_order(sold.id)) == "CONFIRMED"
+    await stage.promise_kept(disc)
+
+
+async def test_a_refusal_is_final_whatever_is_delivered_afterwards(stage: Stage) -> None:
+    disc, request_id = await stage.disc(stock=2), f"sold-out-{uuid4()}"
+    figures = []
+    for _ in range(2):
+        with pytest.raises(OutOfStock) as raised:
+            await stage.place(request_id, {disc: 3})
+        figures.append(raised.value.lines)
+        await stage.adjust(disc, 10)
+    assert figures == [{disc: (3, 2)}, {disc: (3, 2)}]
+    assert await stage.books.on_disk(stage.order_id(request_id)) == OnDisk("REJECTED", "DENIED", 0)
+    assert status_of(await stage.place(f"new-{uuid4()}", {disc: 3})) == "CONFIRMED"
+    await stage.promise_kept(disc)
+
+
+async def test_orders_of_several_discs_in_opposite_orders_never_deadlock(stage: Stage) -> None:
+    discs = [await stage.disc(stock=30) for _ in range(4)]
+    before = await stage.books.catalog.fetchval(DEADLOCKS)
+    calls = []
+    for turn in range(60):
+        order = [*discs[turn % 4 :], *discs[: turn % 4]][:: 1 if turn % 2 else -1]
+        calls.append(answer_of(stage.place(f"opposite-{uuid4()}", dict.fromkeys(order, 1))))
+    answers = [told(answer)[1] for answer in await asyncio.gather(*calls)]
+    assert sorted(answers) == ["CONFIRMED"] * 30 + ["OutOfStock"] * 30
+    assert [await stage.books.stock(disc) for disc in discs] == [0] * 4
+    assert await stage.books.catalog.fetchval(DEADLOCKS) == before
+    await stage.promise_kept(*discs)
+
+
+async def test_the_ledger_itself_refuses_a_negative_quantity(stage: Stage) -> None:
+    with pytest.raises(asyncpg.CheckViolationError):
+        await stage.books.catalog.execute(NEGATIVE, UUID(int=7), UUID(int=8))
