@@ -54,7 +54,7 @@ def show_audit(audit: ShopAudit) -> None:
             table.add_row(disc.disc_id, *map(str, (disc.opening, disc.moved, disc.left, disc.held, disc.sold)), verdict)
         Console(width=None if sys.stdout.isatty() else PLAIN_WIDTH).print(table)
     others = len(audit.services) - len(shown[:ROWS_MAX])
-    say(f"{others} more discs of which nothing was sold agree. The databases were read as well, order by order.")
+    say(f"{others} more discs are not shown. The databases were read as well, order by order.")
     for fault in audit.faults:
         say(f"WRONG: {fault}")
 

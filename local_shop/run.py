@@ -1,9 +1,10 @@
 """`make run`: the shop in the foreground until it is stopped, its data kept."""
 
+import fcntl
 import os
 import select
-from collections.abc import Mapping
-from contextlib import ExitStack
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from local_shop.errors import LocalShopError
@@ -20,10 +21,12 @@ WE_ARE_REACTIVE = "bcd8a0e9-dc0a-4ae7-a783-458542e2cc39"
 def run_shop(ports: Mapping[str, int], shop_dir: Path) -> None:
     """Run the shop on these ports until Ctrl-C (KeyboardInterrupt); LocalShopError if a part of it ends by itself."""
     env_file = shop_dir / SHOP_ENV
+    shop_dir.mkdir(parents=True, exist_ok=True)
     with ExitStack() as stack:
-        server = stack.enter_context(LocalPostgres(data_dir=shop_dir / "postgres"))
-        # Only now, because until its server starts this shop may be another run's.
+        stack.enter_context(_only_run_in(shop_dir))
+        # A run that was killed could not remove it.
         env_file.unlink(missing_ok=True)
+        server = stack.enter_context(LocalPostgres(data_dir=shop_dir / "postgres"))
         passwords = provision(server)
         shop = stack.enter_context(LocalShop(server, passwords, ShopOptions(ports=ports)))
         stack.callback(env_file.unlink, missing_ok=True)
@@ -33,6 +36,16 @@ def run_shop(ports: Mapping[str, int], shop_dir: Path) -> None:
         _wait_until_one_ends([server.pid, *(process.pid for process in shop.processes)])
         shop.raise_if_ended()
         raise LocalShopError(f"PostgreSQL ended; see {server.log_file}.")
+
+
+@contextmanager
+def _only_run_in(shop_dir: Path) -> Iterator[None]:
+    with (shop_dir / "run.lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise LocalShopError(f"A shop is running in {shop_dir} already: stop that one first.") from None
+        yield
 
 
 def _wait_until_one_ends(pids: list[int]) -> None:
