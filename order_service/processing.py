@@ -37,9 +37,11 @@ class OrderProcessing:
             case Refused():
                 decided = await self._orders.reject(order, answer)
             case Released():
-                # Only a cancel releases, and it marks the order first: this order's row was set back, by hand or from a backup.
-                log.warning("released while pending", order_id=str(order.id))
+                # Only a cancel releases, and it marks the order first, so that there is nothing left to mark, as a rule.
                 decided = await self._orders.mark_cancelling(order.id, None)
+                if decided.work_id is not None:
+                    # The order's row was set back, by hand or from a backup.
+                    log.warning("released while pending", order_id=str(order.id))
         await failpoints.reach("order.decided")
         # A cancel that came in between left the order CANCELLING, and it may have died since.
         return decided if decided.status is not OrderStatus.CANCELLING else await self._finish_cancel(decided, deadline)
