@@ -30,6 +30,7 @@ async def test_a_reserve_that_comes_after_the_cancel_takes_nothing(stage: Stage)
             held.go()
             late = await placing
     assert (late.id, status_of(late)) == (order_id, "CANCELLED")
+    assert not [line for line in stage.order._log.tail().splitlines() if "released while" in line and order_id in line]
     await stage.books.nothing_open()
     assert await stage.books.on_disk(order_id) == OnDisk("CANCELLED", "RELEASED", 0)
     assert await stage.books.stock(disc) == 5

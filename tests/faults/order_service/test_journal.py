@@ -85,5 +85,6 @@ async def test_an_order_set_back_by_hand_after_its_release_ends_cancelled(stage:
     await stage.books.orders.execute("UPDATE orders SET status = 'PENDING' WHERE id = $1", UUID(order.id))
     replayed = await stage.place(order.request_id, {disc: 2})
     assert (replayed.id, status_of(replayed)) == (order.id, "CANCELLED")
+    assert "released while pending" in stage.order._log.tail()
     assert await stage.books.stock(disc) == 9
     await stage.promise_kept(disc)

@@ -101,6 +101,15 @@ async def test_one_bad_entry_in_a_batch_hurts_no_other(stage: Stage) -> None:
     await stage.promise_kept(disc)
 
 
+async def test_a_batch_larger_than_the_stock_sells_every_copy(stage: Stage) -> None:
+    disc = await stage.disc(stock=7)
+    results = await batch(stage, *(stage.request(f"crowd-{uuid4()}", {disc: 1}) for _ in range(40)))
+    reasons = [result.error.reason for result in results]
+    assert sorted(reasons) == [""] * 7 + ["OUT_OF_STOCK"] * 33
+    assert await stage.books.stock(disc) == 0
+    await stage.promise_kept(disc)
+
+
 async def test_a_quantity_out_of_bounds_leaves_nothing_behind(stage: Stage) -> None:
     disc = await stage.disc(stock=5_000)
     for quantity in (0, -7, 1_001, 2**31 - 1, -(2**31)):
