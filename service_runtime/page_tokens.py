@@ -47,4 +47,6 @@ def _content(token: str) -> list[str]:
         raise ValueError("not base64") from error
     if not isinstance(content, list) or not all(isinstance(part, str) and "\0" not in part for part in content):
         raise ValueError("not a key")
+    # JSON can spell half a character, which PostgreSQL could not be asked for.
+    "".join(content).encode()
     return content

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from recordshop.catalog.v1 import catalog_pb2
+from service_runtime import page_tokens
 from tests.integration.refusals import bad_fields_of, refusal_of
 from tests.integration.stock_room import (
     CALL_TIMEOUT_S,
@@ -177,3 +178,9 @@ async def test_pages_have_their_default_and_their_largest_size(
     for page_size, entries, movements in ((0, 100, 50), (5_000, 1_000, 100), (99, 99, 99)):
         assert len((await stock.entries(disc_id=disc_id, page_size=page_size)).entries) == entries
         assert len((await stock.movements(disc_id=disc_id, page_size=page_size)).movements) == movements
+
+
+async def test_a_made_up_key_is_a_bad_token_though_its_filters_are_right(stock: StockRoom) -> None:
+    for key in ([new_id(), "\ud800"], [new_id(), "\0"], [new_id()], ["x", "y"], [new_id(), "a", "b"]):
+        token = page_tokens.encode(("movements", None), key)
+        assert await bad_fields_of(stock.movements(page_token=token)) == {"page_token"}
