@@ -22,7 +22,7 @@ from recordshop.client import ShopError
 
 DEMO_JSON = "demo.json"
 BURST_SECONDS = 5
-BURST_STOCK = 10_000_000
+BURST_STOCK = 1_000_000
 WARM_UP_CLIENTS = 20
 WARM_UP_SECONDS = 0.5
 

@@ -12,7 +12,7 @@ from recordshop.order.v1 import order_pb2
 PLAIN_INTERVAL_S = 5.0
 ROWS_MAX = 20
 PLAIN_WIDTH = 100
-COLUMNS = ("disc", "opening", "moved", "left", "held", "sold", "verdict")
+FIGURES = ("opening", "moved", "left", "held", "sold")
 
 
 def say(text: str) -> None:
@@ -29,7 +29,7 @@ def shown_progress(title: str, *, orders: int | None, seconds: float) -> Iterato
         rate = tally.orders / max(time.monotonic() - start_s, 0.001)
         p50, p99 = (percentile_ms(tally.recent_s, share) for share in (0.5, 0.99))
         failed = f"  failed {tally.failed}" if tally.failed else ""
-        return f"{rate:6.1f} orders/s  sold {tally.sold}  refused {tally.refused}{failed}  p50 {p50:.1f} ms  p99 {p99:.1f} ms"
+        return f"{rate:.1f}/s  sold {tally.sold}  refused {tally.refused}{failed}  p50 {p50:.1f} ms  p99 {p99:.1f} ms"
 
     def completed(tally: Tally) -> float:
         return tally.orders / orders if orders else (time.monotonic() - start_s) / seconds
@@ -48,10 +48,14 @@ def show_audit(audit: ShopAudit) -> None:
         disc for disc in audit.services if disc.sold or disc.held or disc.verdict != order_pb2.AUDIT_VERDICT_AGREES
     ]
     if shown:
-        table = Table(*COLUMNS, title="The audit, as the services tell it")
+        # Without frames it fits into 80 columns.
+        table = Table("disc", box=None, padding=(0, 1, 0, 0))
+        for name in FIGURES:
+            table.add_column(name, justify="right")
+        table.add_column("verdict")
         for disc in shown[:ROWS_MAX]:
             verdict = order_pb2.AuditVerdict.Name(disc.verdict).removeprefix("AUDIT_VERDICT_")
-            table.add_row(disc.disc_id, *map(str, (disc.opening, disc.moved, disc.left, disc.held, disc.sold)), verdict)
+            table.add_row(disc.disc_id, *(str(getattr(disc, name)) for name in FIGURES), verdict)
         Console(width=None if sys.stdout.isatty() else PLAIN_WIDTH).print(table)
     others = len(audit.services) - len(shown[:ROWS_MAX])
     say(f"{others} more discs are not shown. The databases were read as well, order by order.")
@@ -61,15 +65,11 @@ def show_audit(audit: ShopAudit) -> None:
 
 @contextmanager
 def _bar(title: str) -> Iterator[Callable[[float, str], None]]:
-    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn  # noqa: PLC0415
+    from rich.progress import BarColumn, Progress, TextColumn  # noqa: PLC0415
 
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(bar_width=30),
-        TimeElapsedColumn(),
-        TextColumn("{task.fields[told]}"),
-    )
-    with Progress(*columns) as progress:
+    # The bar takes what the figures leave of the line.
+    columns = (TextColumn("{task.description}"), BarColumn(bar_width=None), TextColumn("{task.fields[told]}"))
+    with Progress(*columns, expand=True) as progress:
         task = progress.add_task(title, total=1.0, told="")
         yield lambda done, told: progress.update(task, completed=min(done, 1.0), told=told)
 
