@@ -33,9 +33,6 @@ ghz: $(STUBS) ## Load the shop that `make run` runs with ghz, then audit what wa
 	@$(BIN)/python -m tests.load.run
 	@$(BIN)/python -m local_shop audit
 
-ghz: $(STUBS) ## Load the shop that `make run` runs with ghz, and audit it.
-	@$(BIN)/python -m tests.load.run
-
 test: $(STUBS) ## Run all tests on real PostgreSQL and real gRPC.
 	$(BIN)/python -m pytest
 
