@@ -70,7 +70,7 @@ def _told_errors() -> Iterator[None]:
     """End the process with 1 and a message if the shop fails, and quietly if it was interrupted, when all is stopped."""
     try:
         yield
-    except LocalShopError as error:
+    except (LocalShopError, OSError) as error:  # An OSError: the folder is another user's, or the disk is full.
         print(f"error: {error}", file=sys.stderr)
         raise typer.Exit(EXIT_FAILED) from None
     except KeyboardInterrupt:
