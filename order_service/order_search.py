@@ -54,7 +54,8 @@ class OrderSearch:
 
     async def page(self, page: OrderPage) -> OrdersRead:
         """Reads a page; with a status filter it may be short and still not be the last."""
-        read_max = page.limit if page.status is None else page.limit * PAGES_READ_MAX
+        # Without a filter, one more tells that the page is not the last.
+        read_max = page.limit + 1 if page.status is None else page.limit * PAGES_READ_MAX
         created_before, id_before = page.before
         if page.customer_id is None:
             rows = await self._database.fetch(NEWEST, created_before, id_before, page.created_from, read_max)

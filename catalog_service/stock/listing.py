@@ -100,7 +100,7 @@ class BalancePage:
 
 
 class StockListing:
-    """Reads what the ledgers say."""
+    """Reads what the ledgers say: a page, and one more row if there is one, which tells that the page is not the last."""
 
     def __init__(self, *, database: Database) -> None:
         self._database = database
@@ -109,9 +109,9 @@ class StockListing:
         """Reads reservations in the order of disc id and reservation id."""
         after_disc_id, after_id = page.after
         if page.disc_id is None:
-            rows = await self._database.fetch(ENTRIES, after_disc_id, after_id, page.state, page.limit)
+            rows = await self._database.fetch(ENTRIES, after_disc_id, after_id, page.state, page.limit + 1)
         else:
-            rows = await self._database.fetch(ENTRIES_OF_DISC, page.disc_id, after_id, page.state, page.limit)
+            rows = await self._database.fetch(ENTRIES_OF_DISC, page.disc_id, after_id, page.state, page.limit + 1)
         return [
             LedgerEntry(
                 reservation_id=row["reservation_id"],
@@ -127,9 +127,9 @@ class StockListing:
         """Reads movements in the order of disc id and movement id."""
         after_disc_id, after_id = page.after
         if page.disc_id is None:
-            rows = await self._database.fetch(MOVEMENTS, after_disc_id, after_id, page.limit)
+            rows = await self._database.fetch(MOVEMENTS, after_disc_id, after_id, page.limit + 1)
         else:
-            rows = await self._database.fetch(MOVEMENTS_OF_DISC, page.disc_id, after_id, page.limit)
+            rows = await self._database.fetch(MOVEMENTS_OF_DISC, page.disc_id, after_id, page.limit + 1)
         return [movement_from_row(row) for row in rows]
 
     async def balances(self, page: BalancePage) -> list[Balance]:
@@ -139,10 +139,10 @@ class StockListing:
             timeout_s = BALANCE_TIMEOUT_S
             if page.disc_ids:
                 rows = await connection.fetch(
-                    BALANCES_OF_DISCS, page.after, page.limit, page.disc_ids, timeout=timeout_s
+                    BALANCES_OF_DISCS, page.after, page.limit + 1, page.disc_ids, timeout=timeout_s
                 )
             else:
-                rows = await connection.fetch(BALANCES, page.after, page.limit, timeout=timeout_s)
+                rows = await connection.fetch(BALANCES, page.after, page.limit + 1, timeout=timeout_s)
         return [
             Balance(
                 disc_id=row["disc_id"], opening=row["opening"], moved=row["moved"], left=row["stock"], held=row["held"]

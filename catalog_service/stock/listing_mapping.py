@@ -34,10 +34,11 @@ def _entry_filters(disc_id: UUID | None, state: ReservationState | None) -> obje
 
 
 def entries_to_proto(page: EntryPage, entries: Sequence[LedgerEntry]) -> stock_pb2.ListReservationsResponse:
-    """Answers a page; a full one is taken to have a next one."""
-    response = stock_pb2.ListReservationsResponse(entries=[_entry_to_proto(entry) for entry in entries])
-    if len(entries) == page.limit:
-        last = entries[-1]
+    """Answers a page, with the token of the next one if there is more."""
+    fitting = entries[: page.limit]
+    response = stock_pb2.ListReservationsResponse(entries=[_entry_to_proto(entry) for entry in fitting])
+    if len(entries) > page.limit:
+        last = fitting[-1]
         response.next_page_token = page_tokens.encode(
             _entry_filters(page.disc_id, page.state), [last.line.disc_id, last.reservation_id]
         )
@@ -64,10 +65,11 @@ def movement_page(request: stock_pb2.ListStockMovementsRequest, sizes: PageSizes
 
 
 def movements_to_proto(page: MovementPage, movements: Sequence[Movement]) -> stock_pb2.ListStockMovementsResponse:
-    """Answers a page; a full one is taken to have a next one."""
-    response = stock_pb2.ListStockMovementsResponse(movements=[movement_to_proto(movement) for movement in movements])
-    if len(movements) == page.limit:
-        last = movements[-1]
+    """Answers a page, with the token of the next one if there is more."""
+    fitting = movements[: page.limit]
+    response = stock_pb2.ListStockMovementsResponse(movements=[movement_to_proto(movement) for movement in fitting])
+    if len(movements) > page.limit:
+        last = fitting[-1]
         response.next_page_token = page_tokens.encode(("movements", page.disc_id), [last.disc_id, last.id])
     return response
 
@@ -82,10 +84,11 @@ def balance_page(request: stock_pb2.ListStockBalancesRequest, sizes: PageSizes) 
 
 
 def balances_to_proto(page: BalancePage, balances: Sequence[Balance]) -> stock_pb2.ListStockBalancesResponse:
-    """Answers a page; a full one is taken to have a next one."""
-    response = stock_pb2.ListStockBalancesResponse(balances=[_balance_to_proto(balance) for balance in balances])
-    if len(balances) == page.limit:
-        response.next_page_token = page_tokens.encode(("balances", page.disc_ids), [balances[-1].disc_id])
+    """Answers a page, with the token of the next one if there is more."""
+    fitting = balances[: page.limit]
+    response = stock_pb2.ListStockBalancesResponse(balances=[_balance_to_proto(balance) for balance in fitting])
+    if len(balances) > page.limit:
+        response.next_page_token = page_tokens.encode(("balances", page.disc_ids), [fitting[-1].disc_id])
     return response
 
 

@@ -106,6 +106,19 @@ async def test_balances_list_deleted_discs_and_leave_out_unknown_ones(
     assert set(ids) <= set(listed)
 
 
+async def test_the_last_page_has_no_token_though_it_is_full(stock: StockRoom, make_disc: Any) -> None:
+    discs = [(await make_disc(stock=9)).id for _ in range(4)]
+    for number in range(4):
+        await stock.reserve(new_id(), {discs[0]: 1})
+        await stock.adjust(discs[0], 1, movement_id=str(number))
+    for pages in (
+        await walk(stock.entries, disc_id=discs[0], page_size=2),
+        await walk(stock.movements, disc_id=discs[0], page_size=2),
+        await walk(stock.balances, disc_ids=discs, page_size=2),
+    ):
+        assert len(pages) == 2
+
+
 async def test_an_entry_that_comes_during_a_walk_does_not_move_the_others(stock: StockRoom, busy_disc: str) -> None:
     at_start = keys(await walk(stock.entries, disc_id=busy_disc))
     page = await stock.entries(disc_id=busy_disc, page_size=1)

@@ -75,6 +75,12 @@ async def test_a_walk_answers_each_order_once_whatever_the_page_size(
     assert all(len(page.orders) <= page_size for page in pages)
 
 
+async def test_the_last_page_has_no_token_though_it_is_full(orders: OrderDesk, order_admin: Any) -> None:
+    customer_id = await seed(order_admin, ["PENDING"] * 6)
+    pages = await walk(orders.page, customer_id=customer_id, page_size=3)
+    assert [len(page.orders) for page in pages] == [3, 3]
+
+
 async def test_orders_of_one_moment_are_each_listed_once(orders: OrderDesk, order_admin: Any) -> None:
     customer_id = await seed(order_admin, ["PENDING"] * 9, step=timedelta(0))
     listed = [

@@ -17,7 +17,7 @@ from tests.integration.query_plans import PLAN_MODES, indexes, plan_of, sequenti
 
 ORDERS = 100_000
 PAGE_SIZE_MAX = 100
-LIMITS = [1, 50, PAGE_SIZE_MAX, PAGE_SIZE_MAX * PAGES_READ_MAX]
+LIMITS = [1, 50, PAGE_SIZE_MAX + 1, PAGE_SIZE_MAX * PAGES_READ_MAX]
 
 # One customer has half of all orders, a thousand others share the rest.
 SEED = """
