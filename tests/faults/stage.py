@@ -39,12 +39,12 @@ PATIENCE_S = 40.0
 PATIENT = RetryPolicy(attempts_max=1_000, attempt_timeout_s=5.0, backoff_first_s=0.02, backoff_max_s=0.2)
 # Short, so that a test need not wait long for recovery, nor for a neighbour who is frozen.
 SETTINGS = {
-    "CATALOG_TIMEOUT_S": "1",
-    "CUSTOMER_TIMEOUT_S": "1",
+    "CATALOG_TIMEOUT_S": "1.5",
+    "CUSTOMER_TIMEOUT_S": "1.5",
     "RECOVERY_AGE_S": "0.5",
     "RECOVERY_INTERVAL_S": "0.1",
-    "RECOVERY_LEASE_S": "0.5",
-    "RECOVERY_BACKOFF_MAX_S": "1",
+    "RECOVERY_LEASE_S": "1.5",
+    "RECOVERY_BACKOFF_MAX_S": "1.5",
 }
 
 Lines = Mapping[str, int]
@@ -64,9 +64,26 @@ class Stage:
         self.catalog, self.customer, self.order = shop.local.catalog, shop.local.customer, shop.local.order
 
     async def start(self, process: ServiceProcess) -> None:
-        """Starts a process again, and waits until it serves."""
+        """Starts a process again, and waits until it serves everybody who has called it before."""
         process.start()
         await asyncio.to_thread(process.wait_serving)
+        if process is self.order:
+            request = order_pb2.GetOrderRequest(id=str(uuid4()))
+            call = self.shop.order.GetOrder(request, timeout=CALL_TIMEOUT_S, wait_for_ready=True)
+            assert await call.code() is grpc.StatusCode.NOT_FOUND
+        elif process in {self.catalog, self.customer} and self.order.exit_code is None:
+            await eventually(self._order_service_is_answered, bool)
+
+    async def _order_service_is_answered(self) -> bool:
+        """Asks about somebody and something that only its neighbours know to be unknown; leaves nothing behind."""
+        codes = []
+        if self.customer.exit_code is None:
+            stranger = self.request("stranger", {str(uuid4()): 1}, customer_id=str(uuid4()))
+            codes.append(await self.shop.order.CreateOrder(stranger, timeout=CALL_TIMEOUT_S).code())
+        if self.catalog.exit_code is None:
+            unknown = order_pb2.AuditStockRequest(disc_ids=[str(uuid4())])
+            codes.append(await self.shop.order.AuditStock(unknown, timeout=CALL_TIMEOUT_S).code())
+        return set(codes) == {grpc.StatusCode.NOT_FOUND}
 
     async def died(self, process: ServiceProcess) -> None:
         """Waits until a process that was told to die is gone."""
@@ -75,6 +92,13 @@ class Stage:
             return process.exit_code
 
         assert await eventually(exit_code, lambda code: code is not None, timeout_s=EXIT_TIMEOUT_S) == KILLED
+
+    @asynccontextmanager
+    async def recovery_at_rest(self) -> AsyncIterator[None]:
+        """Holds every recovery at the beginning of a sweep, so that nobody but the callers drives orders."""
+        async with self.failpoints.trap("recovery.claimed") as trap:
+            await trap.reached()
+            yield
 
     async def stand_up(self) -> None:
         """Lets every process that is frozen go on, and starts every one that is gone."""

@@ -3,8 +3,8 @@
 import asyncio
 import shutil
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -85,8 +85,8 @@ class Failpoints:
             self._server.close()
         shutil.rmtree(self._folder)
 
-    @contextmanager
-    def trap(self, name: str, *, pid: int | None = None) -> Iterator[Trap]:
+    @asynccontextmanager
+    async def trap(self, name: str, *, pid: int | None = None) -> AsyncIterator[Trap]:
         """Sets a trap for all processes or for one; at the end of the block everybody in it goes on."""
         trap = Trap(name, pid)
         self._traps.append(trap)

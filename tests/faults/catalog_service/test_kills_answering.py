@@ -20,8 +20,7 @@ async def test_a_kill_of_the_catalog_undoes_no_decision_and_repeats_none(stage: 
     order_id, cancelling = stage.order_id(victim), crash.ends == "CANCELLED"
     if cancelling:
         await stage.place(victim, {disc: 5})
-    with stage.failpoints.trap("recovery.claimed") as recovery, stage.failpoints.trap(crash.failpoint) as trap:
-        await recovery.reached()
+    async with stage.recovery_at_rest(), stage.failpoints.trap(crash.failpoint) as trap:
         call = stage.cancel(order_id) if cancelling else stage.place(victim, {disc: 5})
         calls = [asyncio.create_task(answer_of(call))]
         held = await trap.reached()

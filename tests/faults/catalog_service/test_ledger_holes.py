@@ -69,7 +69,7 @@ async def test_a_refused_movement_stays_refused_when_there_would_be_enough(stage
 async def test_a_disc_deleted_while_reserved_gets_its_copies_back(stage: Stage) -> None:
     disc = await stage.disc(stock=9)
     sold, underway = await stage.place(f"kept-{uuid4()}", {disc: 1}), f"underway-{uuid4()}"
-    with stage.failpoints.trap("order.stock_answered") as trap:
+    async with stage.failpoints.trap("order.stock_answered") as trap:
         placing = asyncio.create_task(stage.place(underway, {disc: 3}))
         held = await trap.reached()
         await stage.shop.catalog.DeleteDisc(catalog_pb2.DeleteDiscRequest(id=disc), timeout=CALL_TIMEOUT_S)

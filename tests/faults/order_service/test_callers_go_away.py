@@ -56,9 +56,8 @@ async def test_an_order_goes_on_without_the_caller_who_hung_up(stage: Stage) -> 
     disc = await stage.disc(stock=5)
     request_id = f"hung-up-{uuid4()}"
     traps = stage.failpoints
-    with traps.trap("recovery.claimed") as recovery, traps.trap("order.decided") as decided:
-        await recovery.reached()
-        with traps.trap("order.taken_in") as taken_in:
+    async with stage.recovery_at_rest(), traps.trap("order.decided") as decided:
+        async with traps.trap("order.taken_in") as taken_in:
             call = stage.shop.order.CreateOrder(stage.request(request_id, {disc: 2}), timeout=CALL_TIMEOUT_S)
             held = await taken_in.reached()
             call.cancel()
@@ -66,7 +65,7 @@ async def test_an_order_goes_on_without_the_caller_who_hung_up(stage: Stage) -> 
             # The service has heard of it when it answers a call that came after it on the same connection.
             await stage.shop.order.GetOrder(order_pb2.GetOrderRequest(id=stage.order_id(request_id)), timeout=5)
             held.go()
-            # Recovery stands still: nobody else drives it there.
+            # Recovery rests: nobody else drives the order there.
             (await decided.reached()).go()
         on_disk = await stage.books.on_disk(stage.order_id(request_id))
         assert (on_disk.order, on_disk.ledger) == ("CONFIRMED", "RESERVED")
@@ -77,9 +76,8 @@ async def test_a_cancel_goes_on_without_the_caller_who_hung_up(stage: Stage) -> 
     disc = await stage.disc(stock=5)
     order = await stage.place(f"hung-up-{uuid4()}", {disc: 2})
     traps = stage.failpoints
-    with traps.trap("recovery.claimed") as recovery, traps.trap("order.cancelled") as cancelled:
-        await recovery.reached()
-        with traps.trap("order.stock_released") as released:
+    async with stage.recovery_at_rest(), traps.trap("order.cancelled") as cancelled:
+        async with traps.trap("order.stock_released") as released:
             request = order_pb2.CancelOrderRequest(order_id=order.id, request_id="cancel")
             call = stage.shop.order.CancelOrder(request, timeout=CALL_TIMEOUT_S)
             held = await released.reached()
@@ -95,7 +93,7 @@ async def test_a_cancel_goes_on_without_the_caller_who_hung_up(stage: Stage) -> 
 async def test_a_caller_who_hangs_up_takes_nobody_along(stage: Stage) -> None:
     disc = await stage.disc(stock=50)
     request_ids = [f"together-{uuid4()}" for _ in range(20)]
-    with stage.failpoints.trap("order.taken_in") as trap:
+    async with stage.failpoints.trap("order.taken_in") as trap:
         # The first asks twice; one of the two hangs up.
         calls = [
             stage.shop.order.CreateOrder(stage.request(request_id, {disc: 1}), timeout=CALL_TIMEOUT_S)

@@ -20,15 +20,18 @@ async def test_a_reserve_that_comes_after_the_cancel_takes_nothing(stage: Stage)
     disc = await stage.disc(stock=5)
     request_id = f"late-{uuid4()}"
     order_id = stage.order_id(request_id)
-    async with stage.second_order_service() as (_, second):
-        with stage.failpoints.trap("order.taken_in") as trap:
-            placing = asyncio.create_task(stage.place(request_id, {disc: 3}))
-            held = await trap.reached()
-            cancelled = await stage.cancel(order_id, stub=second)
-            assert status_of(cancelled) == "CANCELLED"
-            assert (await stage.books.on_disk(order_id)).ledger == "RELEASED"
-            held.go()
-            late = await placing
+    async with (
+        stage.second_order_service() as (_, second),
+        stage.recovery_at_rest(),
+        stage.failpoints.trap("order.taken_in") as trap,
+    ):
+        placing = asyncio.create_task(stage.place(request_id, {disc: 3}))
+        held = await trap.reached()
+        cancelled = await stage.cancel(order_id, stub=second)
+        assert status_of(cancelled) == "CANCELLED"
+        assert (await stage.books.on_disk(order_id)).ledger == "RELEASED"
+        held.go()
+        late = await placing
     assert (late.id, status_of(late)) == (order_id, "CANCELLED")
     assert not [line for line in stage.order._log.tail().splitlines() if "released while" in line and order_id in line]
     await stage.books.nothing_open()
@@ -41,7 +44,7 @@ async def test_a_reserve_that_comes_after_the_cancel_takes_nothing(stage: Stage)
 async def test_an_order_that_is_cancelled_underway_is_answered_as_cancelled(stage: Stage, failpoint: str) -> None:
     disc = await stage.disc(stock=5)
     request_id = f"overtaken-{uuid4()}"
-    with stage.failpoints.trap(failpoint) as trap:
+    async with stage.recovery_at_rest(), stage.failpoints.trap(failpoint) as trap:
         placing = asyncio.create_task(stage.place(request_id, {disc: 3}))
         held = await trap.reached()
         assert status_of(await stage.cancel(stage.order_id(request_id))) == "CANCELLED"
@@ -57,7 +60,7 @@ async def test_an_order_that_is_cancelled_underway_is_answered_as_cancelled(stag
 async def test_a_refusal_that_comes_after_the_cancel_changes_nothing(stage: Stage) -> None:
     disc = await stage.disc(stock=1)
     request_id = f"refused-late-{uuid4()}"
-    with stage.failpoints.trap("order.stock_answered") as trap:
+    async with stage.recovery_at_rest(), stage.failpoints.trap("order.stock_answered") as trap:
         placing = asyncio.create_task(stage.place(request_id, {disc: 3}))
         held = await trap.reached()
         assert status_of(await stage.cancel(stage.order_id(request_id))) == "CANCELLED"

@@ -71,7 +71,7 @@ async def test_a_catalog_that_wakes_after_the_orders_gave_up_sells_each_copy_onc
 async def test_a_refusal_that_came_after_the_order_gave_up_stays_a_refusal_after_a_restock(stage: Stage) -> None:
     disc = await stage.disc(stock=1)
     request_id = f"refused-{uuid4()}"
-    with stage.failpoints.trap("catalog.decided") as trap:
+    async with stage.failpoints.trap("catalog.decided") as trap:
         with pytest.raises(OrderPending):
             await stage.place(request_id, {disc: 2})
         await trap.reached()

@@ -18,7 +18,7 @@ async def test_a_retry_of_a_customer_deactivated_meanwhile_is_the_order_that_exi
     customer = (await stage.shop.make_customer()).id
     done, underway = f"done-{uuid4()}", f"underway-{uuid4()}"
     first = await stage.place(done, {disc: 1}, customer_id=customer)
-    with stage.failpoints.trap("order.taken_in") as trap:
+    async with stage.failpoints.trap("order.taken_in") as trap:
         placing = asyncio.create_task(stage.place(underway, {disc: 2}, customer_id=customer))
         held = await trap.reached()
         await stage.set_active(customer, active=False)
@@ -34,7 +34,7 @@ async def test_recovery_does_not_ask_whether_the_customer_may_still_buy(stage: S
     disc = await stage.disc(stock=9)
     customer, request_id = (await stage.shop.make_customer()).id, f"recovered-{uuid4()}"
     order_id = stage.order_id(request_id, customer)
-    with stage.failpoints.trap("order.taken_in") as trap:
+    async with stage.recovery_at_rest(), stage.failpoints.trap("order.taken_in") as trap:
         placing = asyncio.create_task(answer_of(stage.place(request_id, {disc: 2}, customer_id=customer)))
         (await trap.reached()).die()
         await stage.died(stage.order)

@@ -14,7 +14,7 @@ from tests.faults.waiting import eventually
 async def left_pending(stage: Stage, disc: str) -> str:
     """Kills the service with an order taken in, and answers the order's id."""
     request_id = f"journal-{uuid4()}"
-    with stage.failpoints.trap("order.taken_in") as trap:
+    async with stage.recovery_at_rest(), stage.failpoints.trap("order.taken_in") as trap:
         placing = asyncio.create_task(answer_of(stage.place(request_id, {disc: 2})))
         (await trap.reached()).die()
         await stage.died(stage.order)
@@ -49,7 +49,7 @@ async def test_work_that_cannot_be_done_yet_waits_longer_each_time_but_never_for
 
     await eventually(attempts, lambda count: count >= 3)
     [ahead] = await stage.books.orders.fetch("SELECT next_attempt_time - now() AS time FROM open_work")
-    assert ahead["time"].total_seconds() <= 1.0
+    assert ahead["time"].total_seconds() <= 1.5
     assert await stage.books.on_disk(order_id) == OnDisk("PENDING", None, 1)
     await stage.start(stage.catalog)
     await stage.books.nothing_open()
@@ -61,20 +61,42 @@ async def test_a_row_stays_in_the_journal_while_its_order_is_open(stage: Stage) 
     disc = await stage.disc(stock=9)
     order_id = await left_pending(stage, disc)
     traps = stage.failpoints
-    with traps.trap("recovery.settled") as settled, traps.trap("order.marked_cancelling") as marked:
+    async with traps.trap("recovery.settled") as settled, traps.trap("order.marked_cancelling") as marked:
         await stage.start(stage.order)
         recovery = await settled.reached()
         [row] = await stage.books.work(order_id)
         # The order is settled; before recovery has closed its row, a cancel opens it again.
         cancelling = asyncio.create_task(stage.cancel(order_id))
         await marked.reached()
-        with traps.trap("recovery.claimed") as next_sweep:
+        async with traps.trap("recovery.claimed") as next_sweep:
             recovery.go()
             await next_sweep.reached()
             rows = {work["id"] for work in await stage.books.work(order_id)}
             assert len(rows) == 2
             assert row["id"] in rows, "recovery closed a row whose order is open"
     assert status_of(await cancelling) == "CANCELLED"
+    await stage.promise_kept(disc)
+
+
+async def test_a_confirm_that_comes_after_the_cancels_mark_leaves_the_journal_as_it_is(stage: Stage) -> None:
+    disc = await stage.disc(stock=9)
+    request_id = f"journal-{uuid4()}"
+    order_id, traps = stage.order_id(request_id), stage.failpoints
+    async with (
+        stage.recovery_at_rest(),
+        traps.trap("order.stock_answered") as answered,
+        traps.trap("order.marked_cancelling") as marked,
+        traps.trap("order.decided") as decided,
+    ):
+        placing = asyncio.create_task(stage.place(request_id, {disc: 2}))
+        confirm = await answered.reached()
+        cancelling = asyncio.create_task(stage.cancel(order_id))
+        await marked.reached()
+        confirm.go()
+        await decided.reached()
+        assert await stage.books.on_disk(order_id) == OnDisk("CANCELLING", "RESERVED", 2)
+    assert {status_of(await placing), status_of(await cancelling)} == {"CANCELLED"}
+    assert await stage.books.stock(disc) == 9
     await stage.promise_kept(disc)
 
 

@@ -21,21 +21,19 @@ async def test_a_kill_leaves_the_order_cancelled_and_its_copies_back(stage: Stag
     traps = stage.failpoints
     for request_id in neighbours:
         await stage.place(request_id, {disc: 2})
-    with traps.trap("recovery.claimed") as recovery, traps.trap(crash.failpoint) as trap:
-        await recovery.reached()
-        with traps.trap("order.taken_in") as undecided:
-            placing = asyncio.create_task(answer_of(stage.place(victim, {disc: 5})))
-            held_placing = await undecided.reached()
-            if crash.on_disk.ledger is not None:
-                held_placing.go()
-                await placing
-            calls = [asyncio.create_task(answer_of(stage.cancel(order_ids[0])))]
-            held = await trap.reached()
-            assert await stage.books.on_disk(order_ids[0]) == crash.on_disk
-            calls += [asyncio.create_task(answer_of(stage.cancel(order_id))) for order_id in order_ids[1:]]
-            await trap.reached()
-            held.die()
-            await stage.died(stage.order)
+    async with stage.recovery_at_rest(), traps.trap(crash.failpoint) as trap, traps.trap("order.taken_in") as undecided:
+        placing = asyncio.create_task(answer_of(stage.place(victim, {disc: 5})))
+        held_placing = await undecided.reached()
+        if crash.on_disk.ledger is not None:
+            held_placing.go()
+            await placing
+        calls = [asyncio.create_task(answer_of(stage.cancel(order_ids[0])))]
+        held = await trap.reached()
+        assert await stage.books.on_disk(order_ids[0]) == crash.on_disk
+        calls += [asyncio.create_task(answer_of(stage.cancel(order_id))) for order_id in order_ids[1:]]
+        await trap.reached()
+        held.die()
+        await stage.died(stage.order)
     assert isinstance((await asyncio.gather(*calls))[0], Unavailable)
     await placing
     await stage.start(stage.order)

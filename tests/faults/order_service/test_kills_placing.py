@@ -17,8 +17,7 @@ HELD_NEIGHBOURS = 3
 async def killed_while_placing(stage: Stage, crash: Crash, lines: Lines, request_ids: list[str]) -> list[Answer]:
     """Sends all requests, kills the service when it has the first of them at the failpoint, and answers what the callers were told."""
     victim, *neighbours = request_ids
-    with stage.failpoints.trap("recovery.claimed") as recovery, stage.failpoints.trap(crash.failpoint) as trap:
-        await recovery.reached()
+    async with stage.recovery_at_rest(), stage.failpoints.trap(crash.failpoint) as trap:
         calls = [asyncio.create_task(answer_of(stage.place(victim, lines)))]
         held = await trap.reached()
         assert await stage.books.on_disk(stage.order_id(victim)) == crash.on_disk

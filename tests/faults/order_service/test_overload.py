@@ -16,7 +16,7 @@ async def test_beyond_its_limit_the_service_refuses_at_once_and_records_nothing(
     settled = await stage.place(f"settled-{uuid4()}", {disc: 1})
     taken, refused = [f"taken-{uuid4()}" for _ in range(2)], f"refused-{uuid4()}"
     async with stage.second_order_service(PLACEMENTS_RUNNING_MAX="2") as (process, stub):
-        with stage.failpoints.trap("order.customer_known", pid=process.pid) as trap:
+        async with stage.failpoints.trap("order.customer_known", pid=process.pid) as trap:
             calls = [asyncio.create_task(stage.place(request_id, {disc: 1}, stub=stub)) for request_id in taken]
             for _ in calls:
                 await trap.reached()
@@ -34,7 +34,7 @@ async def test_beyond_its_limit_the_service_refuses_at_once_and_records_nothing(
 
 async def test_an_order_whose_time_was_up_before_it_was_taken_in_is_dropped(stage: Stage) -> None:
     disc, request_id = await stage.disc(stock=9), f"expired-{uuid4()}"
-    with stage.failpoints.trap("order.customer_known") as trap:
+    async with stage.failpoints.trap("order.customer_known") as trap:
         call = stage.shop.order.CreateOrder(stage.request(request_id, {disc: 1}), timeout=0.2)
         held = await trap.reached()
         await asyncio.wait([asyncio.ensure_future(call.code())])

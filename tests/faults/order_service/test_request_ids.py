@@ -23,7 +23,7 @@ async def batch(stage: Stage, *requests: order_pb2.CreateOrderRequest) -> list[o
 async def test_another_payload_under_the_same_request_id_is_refused(stage: Stage) -> None:
     disc, other = await stage.disc(stock=9), await stage.disc(stock=9)
     request_id = f"reused-{uuid4()}"
-    with stage.failpoints.trap("order.stock_answered") as trap:
+    async with stage.failpoints.trap("order.stock_answered") as trap:
         first = asyncio.create_task(stage.place(request_id, {disc: 1}))
         held = await trap.reached()
         await refused_payloads(stage, request_id, {disc: 2}, {other: 1}, {disc: 1, other: 1})

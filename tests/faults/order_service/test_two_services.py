@@ -18,22 +18,23 @@ async def left_open(stage: Stage, disc: str) -> dict[str, str]:
     cancelled, taken_in, reserved = ([f"two-{uuid4()}" for _ in range(ORDERS)] for _ in range(3))
     await asyncio.gather(*(stage.place(request_id, {disc: 1}) for request_id in cancelled))
     traps = stage.failpoints
-    with traps.trap("recovery.claimed") as recovery, traps.trap("order.marked_cancelling") as cancels:
-        await recovery.reached()
-        with traps.trap("order.stock_answered") as answered:
-            tasks = [asyncio.create_task(answer_of(stage.place(request_id, {disc: 1}))) for request_id in reserved]
-            for _ in reserved:
-                await answered.reached()
-            with traps.trap("order.taken_in") as taken:
-                calls = [stage.cancel(stage.order_id(request_id)) for request_id in cancelled]
-                calls += [stage.place(request_id, {disc: 1}) for request_id in taken_in]
-                tasks += [asyncio.create_task(answer_of(call)) for call in calls]
-                for _ in taken_in:
-                    await taken.reached()
-                for _ in cancelled:
-                    held = await cancels.reached()
-                held.die()
-                await stage.died(stage.order)
+    async with (
+        stage.recovery_at_rest(),
+        traps.trap("order.taken_in") as taken,
+        traps.trap("order.stock_answered") as answered,
+        traps.trap("order.marked_cancelling") as cancels,
+    ):
+        tasks = [asyncio.create_task(answer_of(stage.place(request_id, {disc: 1}))) for request_id in reserved]
+        for _ in reserved:
+            (await taken.reached()).go()
+        calls = [stage.cancel(stage.order_id(request_id)) for request_id in cancelled]
+        calls += [stage.place(request_id, {disc: 1}) for request_id in taken_in]
+        tasks += [asyncio.create_task(answer_of(call)) for call in calls]
+        for trap in (taken, answered, cancels):
+            for _ in range(ORDERS):
+                held = await trap.reached()
+        held.die()
+        await stage.died(stage.order)
     await asyncio.gather(*tasks)
     ends = dict.fromkeys(map(stage.order_id, cancelled), "CANCELLED")
     return ends | dict.fromkeys(map(stage.order_id, (*taken_in, *reserved)), "CONFIRMED")
@@ -42,9 +43,9 @@ async def left_open(stage: Stage, disc: str) -> dict[str, str]:
 async def test_two_recoveries_that_drive_the_same_orders_settle_each_once(stage: Stage) -> None:
     disc = await stage.disc(stock=100)
     ends = await left_open(stage, disc)
-    await stage.books.orders.execute("UPDATE open_work SET next_attempt_time = now()")
+    await stage.books.make_due()
     async with AsyncExitStack() as stack:
-        with stage.failpoints.trap("order.stock_answered") as trap:
+        async with stage.failpoints.trap("order.stock_answered") as trap:
             second, _ = await stack.enter_async_context(stage.second_order_service())
             await eventually(lambda: stage.books.all_claimed(list(ends)), bool)
             # Whatever the first one is held with now, the second one is held with too, or waits for its turn with it.
@@ -61,18 +62,20 @@ async def test_an_order_service_that_slept_while_its_order_was_finished_changes_
     disc = await stage.disc(stock=9)
     request_id = f"slept-{uuid4()}"
     order_id = stage.order_id(request_id)
-    async with stage.second_order_service() as (_, stub):
-        with stage.failpoints.trap("order.stock_answered", pid=stage.order.pid) as trap:
-            placing = asyncio.create_task(stage.place(request_id, {disc: 3}, timeout_s=30))
-            held = await trap.reached()
-            stage.order.pause()
-            await stage.books.nothing_open()
-            assert await stage.books.on_disk(order_id) == OnDisk("CONFIRMED", "RESERVED", 0)
-            assert status_of(await stage.cancel(order_id, stub=stub)) == "CANCELLED"
-            cancelled = await stub.GetOrder(order_pb2.GetOrderRequest(id=order_id), timeout=10)
-            held.go()
-            stage.order.resume()
-            woken = await placing
+    async with (
+        stage.second_order_service() as (_, stub),
+        stage.failpoints.trap("order.stock_answered", pid=stage.order.pid) as trap,
+    ):
+        placing = asyncio.create_task(stage.place(request_id, {disc: 3}, timeout_s=30))
+        held = await trap.reached()
+        stage.order.pause()
+        await stage.books.nothing_open()
+        assert await stage.books.on_disk(order_id) == OnDisk("CONFIRMED", "RESERVED", 0)
+        assert status_of(await stage.cancel(order_id, stub=stub)) == "CANCELLED"
+        cancelled = await stub.GetOrder(order_pb2.GetOrderRequest(id=order_id), timeout=10)
+        held.go()
+        stage.order.resume()
+        woken = await placing
     assert woken == cancelled
     assert await stage.client.get_order(order_id) == cancelled
     assert await stage.books.on_disk(order_id) == OnDisk("CANCELLED", "RELEASED", 0)
@@ -83,15 +86,14 @@ async def test_an_order_service_that_slept_while_its_order_was_finished_changes_
 async def test_an_order_service_that_slept_before_it_asked_for_the_stock_takes_it_once(stage: Stage) -> None:
     disc = await stage.disc(stock=9)
     request_id = f"slept-{uuid4()}"
-    async with stage.second_order_service():
-        with stage.failpoints.trap("order.taken_in", pid=stage.order.pid) as trap:
-            placing = asyncio.create_task(stage.place(request_id, {disc: 3}, timeout_s=30))
-            held = await trap.reached()
-            stage.order.pause()
-            await stage.books.nothing_open()
-            held.go()
-            stage.order.resume()
-            woken = await placing
+    async with stage.second_order_service(), stage.failpoints.trap("order.taken_in", pid=stage.order.pid) as trap:
+        placing = asyncio.create_task(stage.place(request_id, {disc: 3}, timeout_s=30))
+        held = await trap.reached()
+        stage.order.pause()
+        await stage.books.nothing_open()
+        held.go()
+        stage.order.resume()
+        woken = await placing
     assert (woken.id, status_of(woken)) == (stage.order_id(request_id), "CONFIRMED")
     assert await stage.books.stock(disc) == 6
     await stage.promise_kept(disc)
@@ -100,7 +102,7 @@ async def test_an_order_service_that_slept_before_it_asked_for_the_stock_takes_i
 async def test_a_recovery_that_slept_over_its_lease_changes_nothing(stage: Stage) -> None:
     disc = await stage.disc(stock=100)
     ends = await left_open(stage, disc)
-    with stage.failpoints.trap("order.stock_answered") as trap:
+    async with stage.failpoints.trap("order.stock_answered") as trap:
         await stage.start(stage.order)
         held = await trap.reached()
         assert held.pid == stage.order.pid
@@ -111,7 +113,7 @@ async def test_a_recovery_that_slept_over_its_lease_changes_nothing(stage: Stage
         assert {order.id: status_of(order) for order in orders} == ends
         stage.order.resume()
         # Its sweep goes on to its end, and to the next one.
-        with stage.failpoints.trap("recovery.claimed", pid=stage.order.pid) as sweep:
+        async with stage.failpoints.trap("recovery.claimed", pid=stage.order.pid) as sweep:
             await sweep.reached()
     for order in orders:
         assert await stage.client.get_order(order.id) == order
