@@ -1,6 +1,7 @@
 """More orders at once than the service has said it takes."""
 
 import asyncio
+from functools import partial
 from uuid import uuid4
 
 import pytest
@@ -20,9 +21,9 @@ async def test_beyond_its_limit_the_service_refuses_at_once_and_records_nothing(
             calls = [asyncio.create_task(stage.place(request_id, {disc: 1}, stub=stub)) for request_id in taken]
             for _ in calls:
                 await trap.reached()
-            for call in (stage.place(refused, {disc: 1}, stub=stub), stage.cancel(settled.id, stub=stub)):
+            for attempt in (partial(stage.place, refused, {disc: 1}), partial(stage.cancel, settled.id)):
                 with pytest.raises(Overloaded) as raised:
-                    await call
+                    await attempt(stub=stub)
                 assert (raised.value.retry_after_s or 0) > 0
         assert {status_of(order) for order in await asyncio.gather(*calls)} == {"CONFIRMED"}
         assert await stage.books.on_disk(stage.order_id(refused)) == OnDisk(None, None, 0)

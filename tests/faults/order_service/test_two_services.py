@@ -83,6 +83,27 @@ async def test_an_order_service_that_slept_while_its_order_was_finished_changes_
     await stage.promise_kept(disc)
 
 
+async def test_an_order_service_that_slept_while_its_cancel_was_finished_changes_nothing(stage: Stage) -> None:
+    disc = await stage.disc(stock=9)
+    order = await stage.place(f"slept-{uuid4()}", {disc: 3})
+    async with (
+        stage.second_order_service() as (_, stub),
+        stage.failpoints.trap("order.stock_released", pid=stage.order.pid) as trap,
+    ):
+        cancelling = asyncio.create_task(stage.cancel(order.id, timeout_s=30))
+        held = await trap.reached()
+        stage.order.pause()
+        await stage.books.nothing_open()
+        cancelled = await stub.GetOrder(order_pb2.GetOrderRequest(id=order.id), timeout=10)
+        assert status_of(cancelled) == "CANCELLED"
+        held.go()
+        stage.order.resume()
+        assert await cancelling == cancelled
+    assert await stage.client.get_order(order.id) == cancelled
+    assert await stage.books.stock(disc) == 9
+    await stage.promise_kept(disc)
+
+
 async def test_an_order_service_that_slept_before_it_asked_for_the_stock_takes_it_once(stage: Stage) -> None:
     disc = await stage.disc(stock=9)
     request_id = f"slept-{uuid4()}"
