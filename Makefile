@@ -11,7 +11,7 @@ STUBS := recordshop/order/v1/order_pb2_grpc.py
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo run audit ghz test check lint format proto clean
+.PHONY: help demo run audit ghz bench test check lint format proto clean
 
 help: ## Show this.
 	@echo "Record Shop sells records, and never oversells."
@@ -19,6 +19,7 @@ help: ## Show this.
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
 	@echo
 	@echo "DEMO_SECONDS, DEMO_RATE and DEMO_CLIENTS change the demo; CATALOG_PORT, CUSTOMER_PORT and ORDER_PORT the run."
+	@echo "BENCH_QUICK=1 measures the most important things, within three minutes."
 
 demo: $(STUBS) ## Sell a disc out under load, storm another one, and audit every copy.
 	@$(BIN)/python -m local_shop demo
@@ -32,6 +33,9 @@ audit: $(STUBS) ## Audit the shop that `make run` runs.
 ghz: $(STUBS) ## Load the shop that `make run` runs with ghz, then audit what was sold.
 	@$(BIN)/python -m tests.load.run
 	@$(BIN)/python -m local_shop audit
+
+bench: $(STUBS) ## Measure the shop against its baselines, and draw docs/bench.svg.
+	@$(BIN)/python -m benchmarks $(if $(filter-out 0,$(BENCH_QUICK)),,--picture docs/bench.svg)
 
 test: $(STUBS) ## Run all tests on real PostgreSQL and real gRPC.
 	$(BIN)/python -m pytest

@@ -1,5 +1,8 @@
 """The catalog's process: `python -m catalog_service`. Everything is put together here and nowhere else."""
 
+from contextlib import AsyncExitStack
+from dataclasses import replace
+
 from catalog_service.model import PageSizes
 from catalog_service.repository import DiscRepository
 from catalog_service.servicer import CatalogServicer
@@ -8,8 +11,10 @@ from catalog_service.stock.listing import StockListing
 from catalog_service.stock.movements import MovementLedger
 from catalog_service.stock.reservations import ReservationLedger
 from catalog_service.stock.servicer import StockServicer
+from catalog_service.stock.taking import StockTaking, multiple_lane, single_lane
 from recordshop.catalog.v1 import catalog_pb2, catalog_pb2_grpc, stock_pb2, stock_pb2_grpc
 from service_runtime.database import Database, open_database
+from service_runtime.group_commit import GroupLimits
 from service_runtime.logs import configure_logs
 from service_runtime.server import GrpcServer, run_process
 from service_runtime.settings import load_settings
@@ -22,12 +27,14 @@ SERVICE_NAMES = (
 
 async def serve(settings: CatalogSettings) -> None:
     """Serves until SIGTERM."""
-    async with open_database(settings) as database:
+    async with AsyncExitStack() as stack:
+        database = await stack.enter_async_context(open_database(settings))
+        taking = await _taking(settings, ReservationLedger(database=database), stack)
         server = GrpcServer(
             settings=settings, port=settings.catalog_port, service_names=SERVICE_NAMES, ping=database.ping
         )
         catalog_pb2_grpc.add_CatalogServiceServicer_to_server(_catalog(settings, database), server.grpc)
-        stock_pb2_grpc.add_StockServiceServicer_to_server(_stock(settings, database), server.grpc)
+        stock_pb2_grpc.add_StockServiceServicer_to_server(_stock(settings, database, taking), server.grpc)
         await server.run_until_signal()
 
 
@@ -39,13 +46,29 @@ def _catalog(settings: CatalogSettings, database: Database) -> CatalogServicer:
     )
 
 
-def _stock(settings: CatalogSettings, database: Database) -> StockServicer:
+async def _taking(settings: CatalogSettings, ledger: ReservationLedger, stack: AsyncExitStack) -> StockTaking:
+    singles = GroupLimits(
+        group_size_max=settings.group_size_max,
+        waiting_max=settings.reservations_waiting_max,
+        in_flight_max=settings.groups_in_flight_max,
+        drain_timeout_s=settings.drain_timeout_s,
+    )
+    multiples = replace(singles, group_size_max=1, in_flight_max=settings.multiples_in_flight_max)
+    return StockTaking(
+        singles=await stack.enter_async_context(single_lane(ledger, singles)),
+        multiples=await stack.enter_async_context(multiple_lane(ledger, multiples)),
+    )
+
+
+def _stock(settings: CatalogSettings, database: Database, taking: StockTaking) -> StockServicer:
     return StockServicer(
+        taking=taking,
         reservations=ReservationLedger(database=database),
         movements=MovementLedger(database=database),
         listing=StockListing(database=database),
         page_sizes=PageSizes(default=settings.page_size_default, largest=settings.page_size_max),
         ledger_page_sizes=PageSizes(default=settings.ledger_page_size_default, largest=settings.ledger_page_size_max),
+        call_timeout_s=settings.call_timeout_s,
     )
 
 

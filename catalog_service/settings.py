@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from service_runtime.settings import DatabaseSettings, Port, ServerSettings
+from service_runtime.settings import DatabaseSettings, Port, Seconds, ServerSettings
 
 
 class CatalogSettings(DatabaseSettings, ServerSettings):
@@ -16,3 +16,11 @@ class CatalogSettings(DatabaseSettings, ServerSettings):
     ledger_page_size_default: Annotated[int, Field(ge=1, le=1_000)] = 100
     ledger_page_size_max: Annotated[int, Field(ge=1, le=1_000)] = 1_000
     batch_size_max: Annotated[int, Field(ge=1, le=1_000)] = 1_000
+
+    # How long a reservation may take whose caller gave no deadline.
+    call_timeout_s: Seconds = 10.0
+    # Reservations of one line are decided in groups; those of several lines one by one, several at once. More than may wait are refused.
+    group_size_max: Annotated[int, Field(ge=1, le=1_000)] = 1_000
+    groups_in_flight_max: Annotated[int, Field(ge=1, le=16)] = 2
+    reservations_waiting_max: Annotated[int, Field(ge=1_000, le=1_000_000)] = 10_000
+    multiples_in_flight_max: Annotated[int, Field(ge=1, le=64)] = 4

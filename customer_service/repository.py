@@ -101,14 +101,14 @@ class CustomerRepository:
             raise CustomerNotFound({"customer_id": str(customer_id)})
         return _customer(row)
 
-    async def get_all(self, customer_ids: Sequence[UUID]) -> list[Customer]:
-        """Reads customers in the order of customer_ids; raises CustomerNotFound, which names the missing ones."""
+    async def get_all(self, customer_ids: Sequence[UUID], *, skip_missing: bool) -> list[Customer]:
+        """Reads customers in the order of customer_ids; raises CustomerNotFound for missing ones, or leaves them out."""
         rows = await self._database.fetch(GET_ALL, customer_ids)
         customers = {row["id"]: _customer(row) for row in rows}
         missing = [customer_id for customer_id in dict.fromkeys(customer_ids) if customer_id not in customers]
-        if missing:
+        if missing and not skip_missing:
             raise CustomerNotFound(missing_ids("customer_id", missing))
-        return [customers[customer_id] for customer_id in customer_ids]
+        return [customers[customer_id] for customer_id in customer_ids if customer_id in customers]
 
     async def edit(self, edit: CustomerEdit) -> Customer:
         """Changes a customer unless it holds the values already; raises CustomerNotFound, EtagMismatch or DocumentTaken."""

@@ -36,7 +36,7 @@ class CustomerServicer(customer_pb2_grpc.CustomerServiceServicer):
         self, request: customer_pb2.BatchGetCustomersRequest, context: Context
     ) -> customer_pb2.BatchGetCustomersResponse:
         customer_ids = mapping.ids_from_proto(request, count_max=self._batch_size_max)
-        customers = await self._customers.get_all(customer_ids)
+        customers = await self._customers.get_all(customer_ids, skip_missing=request.skip_missing)
         return customer_pb2.BatchGetCustomersResponse(customers=map(mapping.customer_to_proto, customers))
 
     async def UpdateCustomer(

@@ -1,26 +1,30 @@
 """Starts the order service: `python -m order_service`."""
 
 from contextlib import AsyncExitStack
+from dataclasses import replace
 
 from order_service.audit import StockAudit
 from order_service.batch import BatchPlacement
+from order_service.cancellation import OrderCancellation
 from order_service.catalog_client import CatalogClient
 from order_service.customer_client import CustomerClient
 from order_service.journal import Journal
 from order_service.order_lines import OrderLines
 from order_service.order_search import OrderSearch
-from order_service.placement import OrderPlacement
+from order_service.placement import GroupPlacer, bulk_lane, single_lane
 from order_service.processing import OrderProcessing
 from order_service.recovery import Recovery
 from order_service.repository import OrderRepository
 from order_service.search_mapping import PageLimits
 from order_service.servicer import OrderServicer
 from order_service.settings import OrderSettings
+from order_service.streams import OrderStream
 from recordshop.catalog.v1 import stock_pb2
 from recordshop.customer.v1 import customer_pb2
 from recordshop.order.v1 import order_pb2, order_pb2_grpc
 from service_runtime.channels import open_channel
 from service_runtime.database import open_database
+from service_runtime.group_commit import GroupLimits
 from service_runtime.logs import configure_logs
 from service_runtime.server import GrpcServer, run_process
 from service_runtime.settings import load_settings
@@ -56,12 +60,24 @@ async def serve(settings: OrderSettings) -> None:
             concurrency=settings.recovery_concurrency,
         )
         tasks = await stack.enter_async_context(
-            DurableTasks(running_max=settings.placements_running_max, drain_timeout_s=settings.drain_timeout_s)
+            DurableTasks(running_max=settings.cancels_running_max, drain_timeout_s=settings.drain_timeout_s)
         )
-        placement = OrderPlacement(tasks=tasks, customers=customers, orders=orders, processing=processing)
+        placer = GroupPlacer(
+            customers=customers, orders=orders, processing=processing, timeout_s=settings.group_timeout_s
+        )
+        single_limits, bulk_limits = _limits(settings)
+        singles = await stack.enter_async_context(single_lane(placer, single_limits))
+        bulk = await stack.enter_async_context(bulk_lane(placer, bulk_limits))
+        batches = BatchPlacement(lane=bulk)
         servicer = OrderServicer(
-            placement=placement,
-            batches=BatchPlacement(placement=placement, concurrency=settings.batch_concurrency),
+            singles=singles,
+            batches=batches,
+            streams=OrderStream(
+                batches=batches,
+                in_flight_max=settings.stream_messages_in_flight_max,
+                timeout_s=settings.call_timeout_s,
+            ),
+            cancellation=OrderCancellation(tasks=tasks, orders=orders, processing=processing),
             orders=orders,
             search=OrderSearch(database=database),
             audit=StockAudit(lines=OrderLines(database=database), catalog=catalog, settle_s=settings.audit_settle_s),
@@ -74,6 +90,17 @@ async def serve(settings: OrderSettings) -> None:
         order_pb2_grpc.add_OrderServiceServicer_to_server(servicer, server.grpc)
         await stack.enter_async_context(recovery.running())
         await server.run_until_signal()
+
+
+def _limits(settings: OrderSettings) -> tuple[GroupLimits, GroupLimits]:
+    singles = GroupLimits(
+        group_size_max=settings.group_size_max,
+        waiting_max=settings.placements_waiting_max,
+        in_flight_max=settings.groups_in_flight_max,
+        drain_timeout_s=settings.drain_timeout_s,
+    )
+    bulk = replace(singles, waiting_max=settings.bulk_waiting_max, in_flight_max=settings.bulk_groups_in_flight_max)
+    return singles, bulk
 
 
 def main() -> None:

@@ -11,13 +11,14 @@ from order_service.errors import CatalogUnavailable, DiscDeleted, DiscNotFound, 
 from order_service.model import Order, Refused, RejectionReason, Released, Reserved, SoldLine, StockAnswer
 from recordshop.catalog.v1 import stock_pb2, stock_pb2_grpc
 from service_runtime.deadline import Deadline
-from service_runtime.errors import Internal, error_info
+from service_runtime.errors import Internal, ServiceError, error_info
 
 LEDGER_PAGE_SIZE = 1_000
 BALANCE_PAGE_SIZE = 100
 PAGE_TIMEOUT_S = 60.0
 RELEASED_REASON = "RESERVATION_RELEASED"
 RESERVATION_NOT_FOUND = "RESERVATION_NOT_FOUND"
+NO_ANSWER_CODES = frozenset(code.value[0] for code in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.RESOURCE_EXHAUSTED))
 REFUSALS = {error.reason: RejectionReason(error.reason) for error in (OutOfStock, DiscNotFound, DiscDeleted)}
 
 
@@ -50,17 +51,19 @@ class CatalogClient:
         self._stub = stock_pb2_grpc.StockServiceStub(channel)
         self._timeout_s = timeout_s
 
-    async def reserve_stock(self, order: Order, deadline: Deadline) -> StockAnswer:
-        """Asks for an order's copies, or for what was decided about them before."""
-        request = stock_pb2.ReserveStockRequest(
-            reservation_id=str(order.id),
-            lines=[stock_pb2.StockLine(disc_id=str(line.disc_id), quantity=line.quantity) for line in order.lines],
-        )
+    async def reserve_stock(self, orders: Sequence[Order], deadline: Deadline) -> list[StockAnswer | ServiceError]:
+        """Asks for the copies of orders, or for what was decided about them before; answers in the order of the orders.
+
+        An order without a decision answers its error; raises CatalogUnavailable if there is no answer at all.
+        """
+        request = stock_pb2.BatchReserveStockRequest(requests=[_reserve_request(order) for order in orders])
         try:
-            reservation = await self._stub.ReserveStock(request, timeout=deadline.at_most(self._timeout_s))
+            response = await self._stub.BatchReserveStock(request, timeout=deadline.at_most(self._timeout_s))
         except grpc.aio.AioRpcError as error:
-            return _refused(error)
-        return Reserved(lines=[_sold_line(line) for line in reservation.lines])
+            _raise_no_answer(error)
+        if len(response.results) != len(orders):
+            raise CatalogUnavailable
+        return [_stock_answer(result) for result in response.results]
 
     async def release_stock(self, order: Order, deadline: Deadline) -> None:
         """Gives an order's copies back; an order that holds none gets none from now on."""
@@ -112,13 +115,23 @@ class CatalogClient:
             request.page_token = page.next_page_token
 
 
-def _sold_line(line: stock_pb2.ReservationLine) -> SoldLine:
-    return SoldLine(
-        disc_id=UUID(line.disc_id),
-        quantity=line.quantity,
-        name=line.name,
-        artist=line.artist,
-        price_cents=line.price_cents,
+def _reserve_request(order: Order) -> stock_pb2.ReserveStockRequest:
+    lines = [stock_pb2.StockLine(disc_id=str(line.disc_id), quantity=line.quantity) for line in order.lines]
+    return stock_pb2.ReserveStockRequest(reservation_id=str(order.id), lines=lines)
+
+
+def _stock_answer(result: stock_pb2.ReserveStockResult) -> StockAnswer | ServiceError:
+    if result.HasField("held"):
+        return Reserved(lines=[SoldLine(line.name, line.artist, line.price_cents) for line in result.held.lines])
+    refusal = result.error
+    if refusal.reason == RELEASED_REASON:
+        return Released()
+    if refusal.reason not in REFUSALS:
+        return CatalogUnavailable() if refusal.code in NO_ANSWER_CODES else Internal()
+    disc_ids = [UUID(disc_id) for disc_id in refusal.metadata["disc_id"].split(",")]
+    left = [int(stock) for stock in refusal.metadata["left"].split(",") if stock]
+    return Refused(
+        reason=REFUSALS[refusal.reason], disc_ids=disc_ids, stock_left=dict(zip(disc_ids, left, strict=False))
     )
 
 
@@ -132,19 +145,8 @@ def _held_line(order_id: UUID, state: int, line: stock_pb2.ReservationLine) -> H
     )
 
 
-def _refused(error: grpc.aio.AioRpcError) -> Refused | Released:
-    info = error_info(error)
-    if info is not None and info.reason == RELEASED_REASON:
-        return Released()
-    if info is None or info.reason not in REFUSALS:
-        _raise_no_answer(error)
-    disc_ids = [UUID(disc_id) for disc_id in info.metadata["disc_id"].split(",")]
-    left = [int(stock) for stock in info.metadata.get("left", "").split(",") if stock]
-    return Refused(reason=REFUSALS[info.reason], disc_ids=disc_ids, stock_left=dict(zip(disc_ids, left, strict=False)))
-
-
 def _raise_no_answer(error: grpc.aio.AioRpcError) -> NoReturn:
     info = error_info(error)
-    if info is None or error.code() in {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.RESOURCE_EXHAUSTED}:
+    if info is None or error.code().value[0] in NO_ANSWER_CODES:
         raise CatalogUnavailable from error
     raise Internal from error

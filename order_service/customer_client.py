@@ -1,5 +1,6 @@
 """The customer service, as the order service sees it: who buys, and whether they may."""
 
+from collections.abc import Sequence
 from uuid import UUID
 
 import grpc
@@ -7,8 +8,7 @@ import grpc
 from order_service.errors import CustomerNotFound, CustomersUnavailable
 from order_service.model import Customer
 from recordshop.customer.v1 import customer_pb2, customer_pb2_grpc
-from service_runtime.deadline import Deadline
-from service_runtime.errors import error_info
+from service_runtime.errors import ServiceError
 
 
 class CustomerClient:
@@ -18,17 +18,22 @@ class CustomerClient:
         self._stub = customer_pb2_grpc.CustomerServiceStub(channel)
         self._timeout_s = timeout_s
 
-    async def get(self, customer_id: UUID, deadline: Deadline) -> Customer:
-        """Answers the customer as of now; raises CustomerNotFound, or CustomersUnavailable if there is no answer."""
-        request = customer_pb2.GetCustomerRequest(id=str(customer_id))
+    async def get(self, customer_ids: Sequence[UUID]) -> list[Customer | ServiceError]:
+        """Answers each customer as of now, in their order: an unknown one as CustomerNotFound, without an answer CustomersUnavailable."""
+        request = customer_pb2.BatchGetCustomersRequest(ids=map(str, dict.fromkeys(customer_ids)), skip_missing=True)
         try:
-            customer = await self._stub.GetCustomer(request, timeout=deadline.at_most(self._timeout_s))
-        except grpc.aio.AioRpcError as error:
-            info = error_info(error)
-            if info is not None and info.reason == CustomerNotFound.reason:
-                raise CustomerNotFound({"customer_id": str(customer_id)}) from error
-            raise CustomersUnavailable from error
-        return Customer(name=customer.name, masked_document=masked(customer.document), active=customer.active)
+            response = await self._stub.BatchGetCustomers(request, timeout=self._timeout_s)
+        except grpc.aio.AioRpcError:
+            return [CustomersUnavailable()] * len(customer_ids)
+        known = {UUID(customer.id): _customer(customer) for customer in response.customers}
+        return [
+            known.get(customer_id) or CustomerNotFound({"customer_id": str(customer_id)})
+            for customer_id in customer_ids
+        ]
+
+
+def _customer(customer: customer_pb2.Customer) -> Customer:
+    return Customer(name=customer.name, masked_document=masked(customer.document), active=customer.active)
 
 
 def masked(document: str) -> str:

@@ -1,13 +1,11 @@
 """Protos to the words of the order service, and back."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from uuid import UUID
 
 from order_service.audit import DiscAudit, Verdict
-from order_service.batch import Outcome
 from order_service.errors import CustomerInactive, DiscDeleted, DiscNotFound, OutOfStock
 from order_service.model import (
-    BATCH_SIZE_MAX,
     LINES_MAX,
     QUANTITY_MAX,
     Order,
@@ -17,7 +15,7 @@ from order_service.model import (
     RejectionReason,
 )
 from recordshop.order.v1 import order_pb2
-from service_runtime.errors import InvalidArgument, ServiceError
+from service_runtime.errors import ServiceError
 from service_runtime.quantities import read_quantities
 from service_runtime.timestamps import timestamp
 from service_runtime.validation import reading_fields
@@ -43,21 +41,6 @@ def draft_from_proto(request: order_pb2.CreateOrderRequest) -> OrderDraft:
     return OrderDraft(customer_id=customer_id, request_id=request_id, quantities=quantities)
 
 
-def drafts_from_proto(request: order_pb2.BatchCreateOrdersRequest) -> list[OrderDraft | ServiceError]:
-    """Reads a batch; an entry with bad fields becomes its own error, and its neighbours stay."""
-    with reading_fields() as fields:
-        if not 1 <= len(request.requests) <= BATCH_SIZE_MAX:
-            fields.bad("requests", f"must have 1 to {BATCH_SIZE_MAX:,} entries")
-    return [_draft_or_error(entry) for entry in request.requests]
-
-
-def _draft_or_error(request: order_pb2.CreateOrderRequest) -> OrderDraft | ServiceError:
-    try:
-        return draft_from_proto(request)
-    except InvalidArgument as error:
-        return error
-
-
 def order_id_from_proto(request: order_pb2.GetOrderRequest) -> UUID:
     """Reads an order's id."""
     with reading_fields() as fields:
@@ -81,11 +64,12 @@ def audit_from_proto(request: order_pb2.AuditStockRequest) -> list[UUID]:
 def placed_to_proto(order: Order) -> order_pb2.Order:
     """Answers an order that was taken; a rejected one becomes the error that says why."""
     if order.reason is not None:
-        raise _rejection(order, order.reason)
+        raise rejection(order, order.reason)
     return order_to_proto(order)
 
 
-def _rejection(order: Order, reason: RejectionReason) -> ServiceError:
+def rejection(order: Order, reason: RejectionReason) -> ServiceError:
+    """The error that a rejected order is answered with, with the figures that were recorded."""
     metadata = {"order_id": str(order.id)}
     if reason is RejectionReason.OUT_OF_STOCK:
         metadata |= {
@@ -127,28 +111,6 @@ def _line_to_proto(line: OrderLine) -> order_pb2.OrderLine:
         price_cents=line.price_cents or 0,
         stock_left=line.stock_left,
     )
-
-
-def outcomes_to_proto(outcomes: Sequence[Outcome]) -> order_pb2.BatchCreateOrdersResponse:
-    """Answers a batch, one result for each entry."""
-    return order_pb2.BatchCreateOrdersResponse(results=[_result_to_proto(outcome) for outcome in outcomes])
-
-
-def _result_to_proto(outcome: Outcome) -> order_pb2.CreateOrderResult:
-    if isinstance(outcome, Order) and outcome.reason is not None:
-        outcome = _rejection(outcome, outcome.reason)
-    if isinstance(outcome, Order):
-        summary = order_pb2.OrderSummary(
-            order_id=str(outcome.id),
-            request_id=outcome.request_id,
-            status=STATUSES[outcome.status],
-            total_cents=outcome.total_cents,
-        )
-        return order_pb2.CreateOrderResult(order=summary)
-    error = order_pb2.EntryError(
-        code=outcome.code.value[0], reason=outcome.reason, message=outcome.message, metadata=outcome.metadata
-    )
-    return order_pb2.CreateOrderResult(error=error)
 
 
 def audit_to_proto(audit: DiscAudit) -> order_pb2.DiscAudit:

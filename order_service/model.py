@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from functools import cached_property
 from uuid import UUID
 
 from service_runtime.quantities import fingerprint
@@ -12,6 +13,7 @@ from service_runtime.quantities import fingerprint
 LINES_MAX = 50
 QUANTITY_MAX = 1_000
 BATCH_SIZE_MAX = 1_000
+MESSAGE_SIZE_MAX = 100
 CUSTOMER_BITS = 12
 
 
@@ -61,17 +63,17 @@ class OrderDraft:
     request_id: str
     quantities: Mapping[UUID, int]
 
-    @property
+    @cached_property
     def order_id(self) -> UUID:
         """The id that the order has, or will have."""
         return order_id_for(self.customer_id, self.request_id)
 
-    @property
+    @cached_property
     def disc_ids(self) -> list[UUID]:
         """The discs in the order in which everybody locks them."""
         return sorted(self.quantities)
 
-    @property
+    @cached_property
     def fingerprint(self) -> bytes:
         """Tells these lines from others under the same id."""
         return fingerprint(self.quantities)
@@ -129,10 +131,8 @@ class Order:
 
 @dataclass(frozen=True)
 class SoldLine:
-    """What the catalog sold: one line of a reservation that holds its copies."""
+    """A disc as the catalog sold it."""
 
-    disc_id: UUID
-    quantity: int
     name: str
     artist: str
     price_cents: int
@@ -140,14 +140,9 @@ class SoldLine:
 
 @dataclass(frozen=True)
 class Reserved:
-    """The catalog holds the copies; lines in the order of disc ids."""
+    """The catalog holds the copies; lines in the order of the order's own."""
 
     lines: Sequence[SoldLine]
-
-    @property
-    def total_cents(self) -> int:
-        """What all copies cost together."""
-        return sum(line.quantity * line.price_cents for line in self.lines)
 
 
 @dataclass(frozen=True)

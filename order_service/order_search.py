@@ -6,7 +6,7 @@ from datetime import datetime
 from uuid import UUID
 
 from order_service.model import Order, OrderStatus
-from order_service.repository import order_from_row
+from order_service.rows import order_from_row
 from service_runtime.database import Database
 
 # No index names the status, or every decision would write all indexes again: a filter on it reads on, this many pages' worth at most.

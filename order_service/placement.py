@@ -1,86 +1,122 @@
-"""How an order is placed, and how it is cancelled: from a caller's wish to the order at its end."""
+"""How orders are placed: from a caller's wish to the order at its end."""
 
+from collections.abc import Awaitable, Callable, Sequence
 from uuid import UUID
 
 from order_service.customer_client import CustomerClient
-from order_service.errors import (
-    CustomerNotFound,
-    CustomersUnavailable,
-    OrderCancelling,
-    OrderNotCancellable,
-    OrderNotFound,
-    OrderPending,
-    RequestIdReused,
-)
-from order_service.model import Order, OrderDraft, OrderStatus
-from order_service.processing import OrderProcessing
+from order_service.errors import OrderPending, RequestIdReused
+from order_service.model import Customer, Order, OrderDraft
+from order_service.processing import OrderProcessing, Outcome
 from order_service.repository import OrderRepository
 from service_runtime import failpoints
 from service_runtime.database import DatabaseUnreachable
 from service_runtime.deadline import Deadline
-from service_runtime.errors import NotAccepted
-from service_runtime.tasks import DurableTasks
+from service_runtime.distinct import commit_distinct
+from service_runtime.errors import NotAccepted, ServiceError
+from service_runtime.group_commit import GroupCommit, GroupLimits
+
+PlacementLane = GroupCommit[OrderDraft, Order]
 
 
-class OrderPlacement:
-    """Places and cancels orders in tasks of the service's own: a caller who goes away cuts no step short."""
+class GroupPlacer:
+    """Places a group of orders in four steps, each for the whole group: customers, insert, the catalog's decisions, their writing down.
+
+    What begins here ends here, whoever has gone meanwhile; the time that it may take is the group's own.
+    """
 
     def __init__(
-        self, *, tasks: DurableTasks, customers: CustomerClient, orders: OrderRepository, processing: OrderProcessing
+        self, *, customers: CustomerClient, orders: OrderRepository, processing: OrderProcessing, timeout_s: float
     ) -> None:
-        self._tasks = tasks
         self._customers = customers
         self._orders = orders
         self._processing = processing
+        self._timeout_s = timeout_s
 
-    async def place(self, draft: OrderDraft, deadline: Deadline) -> Order:
-        """Answers the order at its end, a rejected one too.
+    async def place(self, drafts: Sequence[OrderDraft]) -> list[Outcome]:
+        """Answers each order at its end, in their order, or its error."""
+        return await one_decision_each(drafts, self._place)
 
-        Raises CustomerNotFound and NotAccepted, when nothing was taken in; RequestIdReused; OrderPending, when it may have been.
-        """
-        return await self._tasks.run(self._place(draft, deadline))
-
-    async def _place(self, draft: OrderDraft, deadline: Deadline) -> Order:
-        order = await self._take_in(draft, deadline)
-        await failpoints.reach("order.taken_in")
-        if order.fingerprint != draft.fingerprint:
-            raise RequestIdReused({"order_id": str(order.id)})
-        try:
-            return await self._processing.settle(order, deadline)
-        except NotAccepted as error:
-            raise OrderPending({"order_id": str(order.id)}) from error
-
-    async def _take_in(self, draft: OrderDraft, deadline: Deadline) -> Order:
-        try:
-            customer = await self._customers.get(draft.customer_id, deadline)
-        except (CustomerNotFound, CustomersUnavailable):
-            # The order that exists wins, whatever has become of its customer since.
-            existing = await self._orders.find(draft.order_id)
-            if existing is None:
-                raise
-            return existing
+    async def _place(self, drafts: Sequence[OrderDraft]) -> list[Outcome]:
+        # The question begins after every call of the group came in, so that its answer is never older than a call.
+        customers = await self._customers.get([draft.customer_id for draft in drafts])
         await failpoints.reach("order.customer_known")
-        if deadline.passed():
-            raise NotAccepted
-        try:
-            return await self._orders.insert(draft, customer)
-        except DatabaseUnreachable:
-            raise
-        except NotAccepted as error:
-            raise OrderPending({"order_id": str(draft.order_id)}) from error
+        known = [
+            (draft, customer)
+            for draft, customer in zip(drafts, customers, strict=True)
+            if isinstance(customer, Customer)
+        ]
+        outcomes = await self._take_in(known)
+        for draft, customer in zip(drafts, customers, strict=True):
+            if isinstance(customer, ServiceError):
+                outcomes[draft.order_id] = await self._existing(draft, customer)
+        return [outcomes[draft.order_id] for draft in drafts]
 
-    async def cancel(self, order_id: UUID, cancel_request_id: str, deadline: Deadline) -> Order:
-        """Answers the order as it is, cancelled. Raises OrderNotFound, OrderNotCancellable, or OrderCancelling if it is under way."""
-        return await self._tasks.run(self._cancel(order_id, cancel_request_id, deadline))
-
-    async def _cancel(self, order_id: UUID, cancel_request_id: str, deadline: Deadline) -> Order:
-        if await self._orders.find(order_id) is None:
-            raise OrderNotFound({"order_id": str(order_id)})
+    async def _take_in(self, known: Sequence[tuple[OrderDraft, Customer]]) -> dict[UUID, Outcome]:
+        if not known:
+            return {}
+        drafts = [draft for draft, _ in known]
         try:
-            order = await self._orders.mark_cancelling(order_id, cancel_request_id)
-            if order.status is OrderStatus.REJECTED:
-                raise OrderNotCancellable({"order_id": str(order_id)})
-            await failpoints.reach("order.marked_cancelling")
-            return await self._processing.settle(order, deadline)
+            orders = await self._orders.insert(known)
+        except DatabaseUnreachable as error:
+            return dict.fromkeys(map(_order_id, drafts), error)
+        except NotAccepted:
+            return {draft.order_id: OrderPending({"order_id": str(draft.order_id)}) for draft in drafts}
+        await failpoints.reach("order.taken_in")
+        return await self._drive_on(drafts, orders)
+
+    async def _existing(self, draft: OrderDraft, error: ServiceError) -> Outcome:
+        """The order that exists wins, whatever has become of its customer since."""
+        try:
+            existing = await self._orders.find(draft.order_id)
+        except ServiceError as unavailable:
+            return unavailable
+        if existing is None:
+            return error
+        return (await self._drive_on([draft], [existing]))[draft.order_id]
+
+    async def _drive_on(self, drafts: Sequence[OrderDraft], orders: Sequence[Order]) -> dict[UUID, Outcome]:
+        """Settles the orders that were taken in or found for drafts; one that stands for other lines answers RequestIdReused."""
+        outcomes: dict[UUID, Outcome] = {}
+        same = []
+        for draft, order in zip(drafts, orders, strict=True):
+            if order.fingerprint == draft.fingerprint:
+                same.append(order)
+            else:
+                outcomes[order.id] = _reused(draft)
+        try:
+            settled: Sequence[Outcome] = await self._processing.settle(same, Deadline.after(self._timeout_s))
         except NotAccepted as error:
-            raise OrderCancelling({"order_id": str(order_id)}) from error
+            settled = [error] * len(same)
+        for order, outcome in zip(same, settled, strict=True):
+            undecided = isinstance(outcome, NotAccepted)
+            outcomes[order.id] = OrderPending({"order_id": str(order.id)}) if undecided else outcome
+        return outcomes
+
+
+async def one_decision_each(
+    drafts: Sequence[OrderDraft], place: Callable[[Sequence[OrderDraft]], Awaitable[Sequence[Outcome]]]
+) -> list[Outcome]:
+    """Places the first draft of each order id; an equal one shares its outcome, another one meets the order that exists by then."""
+    return await commit_distinct(drafts, identity=_order_id, content=_fingerprint, commit=place)
+
+
+def single_lane(placer: GroupPlacer, limits: GroupLimits) -> PlacementLane:
+    """Places the orders of single calls; groups under way at once have no disc in common."""
+    return GroupCommit(commit=placer.place, keys=lambda draft: draft.quantities, limits=limits)
+
+
+def bulk_lane(placer: GroupPlacer, limits: GroupLimits) -> PlacementLane:
+    """Places the orders of batches: full groups, which gain from being under way together even on one disc."""
+    return GroupCommit(commit=placer.place, keys=lambda _: (), limits=limits)
+
+
+def _order_id(draft: OrderDraft) -> UUID:
+    return draft.order_id
+
+
+def _fingerprint(draft: OrderDraft) -> bytes:
+    return draft.fingerprint
+
+
+def _reused(draft: OrderDraft) -> ServiceError:
+    return RequestIdReused({"order_id": str(draft.order_id)})

@@ -73,11 +73,11 @@ class Recovery:
         async with self._turns:
             try:
                 deadline = Deadline.after(self._lease_s)
-                for order in await self._orders.get(work.order_ids):
-                    await self._processing.settle(order, deadline)
+                outcomes = await self._processing.settle(await self._orders.get(work.order_ids), deadline)
                 await failpoints.reach("recovery.settled")
                 await self._journal.close(work)
             except ServiceError as error:
                 log.warning("still open", work_id=str(work.id), attempts=work.attempts, reason=error.reason)
             else:
-                log.info("recovered", work_id=str(work.id), attempts=work.attempts, create_time=str(work.create_time))
+                open_count = sum(isinstance(outcome, ServiceError) for outcome in outcomes)
+                log.info("recovered", work_id=str(work.id), attempts=work.attempts, still_open=open_count)

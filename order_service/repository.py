@@ -6,63 +6,84 @@ from uuid import UUID, uuid4
 import asyncpg
 
 from order_service.errors import OrderNotFound
-from order_service.model import (
-    Customer,
-    Order,
-    OrderDraft,
-    OrderLine,
-    OrderStatus,
-    Refused,
-    RejectionReason,
-    Reserved,
+from order_service.model import Customer, Order, OrderDraft, OrderStatus, Refused, Reserved
+from order_service.rows import (
+    array_literal,
+    decided_order,
+    first_reason,
+    first_status,
+    left_literal,
+    new_order,
+    off_sale_literal,
+    order_from_row,
+    text_array_literal,
+    total_cents,
 )
 from service_runtime.database import Connection, Database
 
 # An order that exists wins, and is written to: that makes a repeated call wait for a synchronous standby as the first one did, and sees a
 # row that a concurrent equal call has just inserted, which DO NOTHING and a SELECT would both miss.
-# The journal's row comes and goes with the order's status, in the same statement.
+# The journal's row comes with the orders, in the same statement: one for the whole group. Lines come as array literals, since arrays of
+# arrays must be of one length. Only orders that existed are answered as rows; of the others the caller knows all but the time.
 INSERT = """
 WITH placed AS (
     INSERT INTO orders (
         id, customer_id, request_id, fingerprint, customer_name, masked_document, disc_ids, quantities, status, reason
     )
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+    SELECT
+        id, customer_id, request_id, fingerprint, customer_name, masked_document, disc_ids::uuid[], quantities::integer[],
+        status, reason
+    FROM unnest(
+        $1::uuid[], $2::uuid[], $3::text[], $4::bytea[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[], $10::text[]
+    ) AS draft (
+        id, customer_id, request_id, fingerprint, customer_name, masked_document, disc_ids, quantities, status, reason
+    )
+    ORDER BY id
     ON CONFLICT (id) DO UPDATE SET attempts = orders.attempts + 1
     RETURNING *
 ), opened AS (
     INSERT INTO open_work (id, order_ids, next_attempt_time)
-    SELECT $11, ARRAY[id], now() + $12 * interval '1 second' FROM placed WHERE attempts = 1 AND status = 'PENDING'
-    RETURNING id
+    SELECT $11, array_agg(id), now() + $12 * interval '1 second'
+    FROM placed
+    WHERE attempts = 1 AND status = 'PENDING'
+    HAVING count(*) > 0
 )
-SELECT placed.*, opened.id AS work_id FROM placed LEFT JOIN opened ON true
+SELECT now() AS insert_time, existing.*, NULL::uuid AS work_id
+FROM (VALUES (1)) AS always LEFT JOIN placed AS existing ON existing.attempts > 1
 """
 
 FIND = "UPDATE orders SET attempts = attempts + 1 WHERE id = $1 RETURNING *, NULL::uuid AS work_id"
 
 GET = "SELECT *, NULL::uuid AS work_id FROM orders WHERE id = ANY ($1::uuid[])"
 
-CONFIRM = """
-WITH decided AS (
+# The journal's row goes if all of its orders were decided by this very statement. Only orders that somebody else decided first are
+# answered as ids.
+DECIDE = """
+WITH answer AS (
+    SELECT * FROM unnest(
+        $1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::bigint[], $8::text[], $9::text[]
+    ) AS answer (id, status, reason, names, artists, prices_cents, total_cents, stock_left, refused_disc_ids)
+), decided AS (
     UPDATE orders
-    SET status = 'CONFIRMED', names = $3, artists = $4, prices_cents = $5, total_cents = $6, update_time = now()
-    WHERE id = $1 AND status = 'PENDING'
-    RETURNING *, NULL::uuid AS work_id
+    SET
+        status = answer.status,
+        reason = answer.reason,
+        names = answer.names::text[],
+        artists = answer.artists::text[],
+        prices_cents = answer.prices_cents::bigint[],
+        total_cents = answer.total_cents,
+        stock_left = answer.stock_left::bigint[],
+        refused_disc_ids = answer.refused_disc_ids::uuid[],
+        update_time = now()
+    FROM answer
+    WHERE orders.id = answer.id AND orders.status = 'PENDING'
+    RETURNING orders.id
 ), closed AS (
-    DELETE FROM open_work WHERE id = $2 AND order_ids <@ (SELECT array_agg(id) FROM decided)
+    DELETE FROM open_work WHERE id = ANY ($10::uuid[]) AND order_ids <@ (SELECT array_agg(id) FROM decided)
 )
-SELECT * FROM decided
-"""
-
-REJECT = """
-WITH decided AS (
-    UPDATE orders
-    SET status = 'REJECTED', reason = $3, stock_left = $4, refused_disc_ids = $5, update_time = now()
-    WHERE id = $1 AND status = 'PENDING'
-    RETURNING *, NULL::uuid AS work_id
-), closed AS (
-    DELETE FROM open_work WHERE id = $2 AND order_ids <@ (SELECT array_agg(id) FROM decided)
-)
-SELECT * FROM decided
+SELECT now() AS decide_time, missed.id
+FROM (VALUES (1)) AS always
+LEFT JOIN (SELECT id FROM answer WHERE id NOT IN (SELECT id FROM decided)) AS missed ON true
 """
 
 # The cancel has a row of its own in the journal: the order's first one may be gone, or belong to others too.
@@ -99,25 +120,36 @@ class OrderRepository:
         self._database = database
         self._recovery_age_s = recovery_age_s
 
-    async def insert(self, draft: OrderDraft, customer: Customer) -> Order:
-        """Takes an order in: PENDING, or REJECTED at once if the customer is inactive. Answers the one that exists if there is one."""
-        disc_ids = draft.disc_ids
-        row = await self._write(
+    async def insert(self, placements: Sequence[tuple[OrderDraft, Customer]]) -> list[Order]:
+        """Takes orders with ids that differ in: PENDING, or REJECTED at once if the customer is inactive.
+
+        Answers them in their order; one that existed as it stands.
+        """
+        work_id = uuid4()
+        by_id = sorted(placements, key=lambda placement: placement[0].order_id)
+        drafts = [draft for draft, _ in by_id]
+        customers = [customer for _, customer in by_id]
+        rows = await self._write(
             INSERT,
-            draft.order_id,
-            draft.customer_id,
-            draft.request_id,
-            draft.fingerprint,
-            customer.name,
-            customer.masked_document,
-            disc_ids,
-            [draft.quantities[disc_id] for disc_id in disc_ids],
-            OrderStatus.PENDING if customer.active else OrderStatus.REJECTED,
-            None if customer.active else RejectionReason.CUSTOMER_INACTIVE,
-            uuid4(),
+            [draft.order_id for draft in drafts],
+            [draft.customer_id for draft in drafts],
+            [draft.request_id for draft in drafts],
+            [draft.fingerprint for draft in drafts],
+            [customer.name for customer in customers],
+            [customer.masked_document for customer in customers],
+            [array_literal(draft.disc_ids) for draft in drafts],
+            [array_literal(draft.quantities[disc_id] for disc_id in draft.disc_ids) for draft in drafts],
+            [first_status(customer) for customer in customers],
+            [first_reason(customer) for customer in customers],
+            work_id,
             self._recovery_age_s,
         )
-        return order_from_row(row[0])
+        existing = {row["id"]: order_from_row(row) for row in rows if row["id"] is not None}
+        insert_time = rows[0]["insert_time"]
+        return [
+            existing.get(draft.order_id) or new_order(draft, customer, work_id, insert_time)
+            for draft, customer in placements
+        ]
 
     async def find(self, order_id: UUID) -> Order | None:
         """Looks for an order by a write, so that what is answered from it is as durable as its first answer was."""
@@ -134,31 +166,29 @@ class OrderRepository:
             return order
         raise OrderNotFound({"order_id": str(order_id)})
 
-    async def confirm(self, order: Order, reserved: Reserved) -> Order:
-        """PENDING becomes CONFIRMED, with what was sold. Answers the order as it is after that."""
+    async def decide(self, answers: Sequence[tuple[Order, Reserved | Refused]]) -> list[Order]:
+        """PENDING becomes CONFIRMED or REJECTED, with what was sold or left. Answers the orders as they are after that, in their order."""
+        by_id = sorted(answers, key=lambda pair: pair[0].id)
+        orders = [order for order, _ in by_id]
+        sold = [answer.lines if isinstance(answer, Reserved) else None for _, answer in by_id]
+        refused = [answer if isinstance(answer, Refused) else None for _, answer in by_id]
         rows = await self._write(
-            CONFIRM,
-            order.id,
-            order.work_id,
-            [line.name for line in reserved.lines],
-            [line.artist for line in reserved.lines],
-            [line.price_cents for line in reserved.lines],
-            reserved.total_cents,
+            DECIDE,
+            [order.id for order in orders],
+            [OrderStatus.CONFIRMED if lines is not None else OrderStatus.REJECTED for lines in sold],
+            [refusal and refusal.reason for refusal in refused],
+            [lines and text_array_literal(line.name for line in lines) for lines in sold],
+            [lines and text_array_literal(line.artist for line in lines) for lines in sold],
+            [lines and array_literal(line.price_cents for line in lines) for lines in sold],
+            [total_cents(order, lines) for order, lines in zip(orders, sold, strict=True)],
+            [refusal and left_literal(order, refusal) for order, refusal in zip(orders, refused, strict=True)],
+            [refusal and off_sale_literal(refusal) for refusal in refused],
+            list({order.work_id for order in orders if order.work_id is not None}),
         )
-        return await self._after(order.id, rows)
-
-    async def reject(self, order: Order, refused: Refused) -> Order:
-        """PENDING becomes REJECTED, with the figures of the refusal. Answers the order as it is after that."""
-        short = refused.reason is RejectionReason.OUT_OF_STOCK
-        rows = await self._write(
-            REJECT,
-            order.id,
-            order.work_id,
-            refused.reason,
-            [refused.stock_left[disc_id] for disc_id in order.disc_ids] if short else None,
-            None if short else refused.disc_ids,
-        )
-        return await self._after(order.id, rows)
+        missed = [row["id"] for row in rows if row["id"] is not None]
+        others = {order.id: order for order in [await self.find(order_id) for order_id in missed] if order is not None}
+        decide_time = rows[0]["decide_time"]
+        return [others.get(order.id) or decided_order(order, answer, decide_time) for order, answer in answers]
 
     async def mark_cancelling(self, order_id: UUID, cancel_request_id: str | None) -> Order:
         """PENDING or CONFIRMED becomes CANCELLING. Answers the order as it is after that."""
@@ -178,25 +208,3 @@ class OrderRepository:
     async def _after(self, order_id: UUID, rows: Sequence[asyncpg.Record]) -> Order:
         """The row after a conditional change; where somebody else changed it first, the row that they left."""
         return order_from_row((rows or await self._write(FIND, order_id))[0])
-
-
-def order_from_row(row: asyncpg.Record) -> Order:
-    nothing = [None] * len(row["disc_ids"])
-    columns = (row[column] or nothing for column in ("names", "artists", "prices_cents", "stock_left"))
-    lines = [OrderLine(*line) for line in zip(row["disc_ids"], row["quantities"], *columns, strict=True)]
-    return Order(
-        id=row["id"],
-        request_id=row["request_id"],
-        customer_id=row["customer_id"],
-        customer_name=row["customer_name"],
-        masked_document=row["masked_document"],
-        fingerprint=row["fingerprint"],
-        lines=lines,
-        total_cents=row["total_cents"],
-        status=OrderStatus(row["status"]),
-        reason=RejectionReason(row["reason"]) if row["reason"] else None,
-        refused_disc_ids=row["refused_disc_ids"] or (),
-        create_time=row["create_time"],
-        update_time=row["update_time"],
-        work_id=row["work_id"],
-    )

@@ -5,13 +5,15 @@ from typing import Any
 
 import grpc
 
-from order_service import mapping, search_mapping
+from order_service import batch_mapping, mapping, search_mapping
 from order_service.audit import StockAudit
 from order_service.batch import BatchPlacement
+from order_service.cancellation import OrderCancellation
 from order_service.order_search import OrderSearch
-from order_service.placement import OrderPlacement
+from order_service.placement import PlacementLane
 from order_service.repository import OrderRepository
 from order_service.search_mapping import PageLimits
+from order_service.streams import OrderStream
 from recordshop.order.v1 import order_pb2, order_pb2_grpc
 from service_runtime.deadline import Deadline
 
@@ -24,16 +26,20 @@ class OrderServicer(order_pb2_grpc.OrderServiceServicer):
     def __init__(
         self,
         *,
-        placement: OrderPlacement,
+        singles: PlacementLane,
         batches: BatchPlacement,
+        streams: OrderStream[order_pb2.PlaceOrdersRequest],
+        cancellation: OrderCancellation,
         orders: OrderRepository,
         search: OrderSearch,
         audit: StockAudit,
         page_limits: PageLimits,
         call_timeout_s: float,
     ) -> None:
-        self._placement = placement
+        self._singles = singles
         self._batches = batches
+        self._streams = streams
+        self._cancellation = cancellation
         self._orders = orders
         self._search = search
         self._audit = audit
@@ -42,15 +48,22 @@ class OrderServicer(order_pb2_grpc.OrderServiceServicer):
 
     async def CreateOrder(self, request: order_pb2.CreateOrderRequest, context: Context) -> order_pb2.Order:
         draft = mapping.draft_from_proto(request)
-        order = await self._placement.place(draft, self._deadline(context))
+        order = await self._singles.submit(draft, self._deadline(context))
         return mapping.placed_to_proto(order)
 
     async def BatchCreateOrders(
         self, request: order_pb2.BatchCreateOrdersRequest, context: Context
     ) -> order_pb2.BatchCreateOrdersResponse:
-        entries = mapping.drafts_from_proto(request)
+        entries = batch_mapping.drafts_from_proto(request.requests)
         outcomes = await self._batches.place_all(entries, self._deadline(context))
-        return mapping.outcomes_to_proto(outcomes)
+        return batch_mapping.outcomes_to_proto(outcomes)
+
+    async def PlaceOrders(
+        self, request_iterator: AsyncIterator[order_pb2.PlaceOrdersRequest], context: Context
+    ) -> AsyncIterator[order_pb2.PlaceOrdersResponse]:
+        messages = batch_mapping.messages_from_proto(request_iterator)
+        async for message, outcomes in self._streams.place(messages):
+            yield batch_mapping.message_to_proto(message, outcomes)
 
     async def GetOrder(self, request: order_pb2.GetOrderRequest, context: Context) -> order_pb2.Order:
         order_id = mapping.order_id_from_proto(request)
@@ -64,7 +77,7 @@ class OrderServicer(order_pb2_grpc.OrderServiceServicer):
 
     async def CancelOrder(self, request: order_pb2.CancelOrderRequest, context: Context) -> order_pb2.Order:
         order_id, request_id = mapping.cancel_from_proto(request)
-        order = await self._placement.cancel(order_id, request_id, self._deadline(context))
+        order = await self._cancellation.cancel(order_id, request_id, self._deadline(context))
         return mapping.order_to_proto(order)
 
     async def AuditStock(

@@ -19,9 +19,17 @@ class OrderSettings(DatabaseSettings, ServerSettings):
     catalog_timeout_s: Seconds = 2.0
     customer_timeout_s: Seconds = 1.0
 
-    # Orders and cancels under way at once; more are refused. And how many of a batch's orders are under way at once.
-    placements_running_max: Annotated[int, Field(ge=1, le=100_000)] = 1_000
-    batch_concurrency: Annotated[int, Field(ge=1, le=1_000)] = 16
+    # Orders are placed in groups: single ones in a lane that never has two groups under way with a disc in common, those of batches in
+    # another one. More than may wait are refused. Customers are asked for ahead of that, a group's at once.
+    group_size_max: Annotated[int, Field(ge=1, le=1_000)] = 500
+    groups_in_flight_max: Annotated[int, Field(ge=1, le=16)] = 2
+    bulk_groups_in_flight_max: Annotated[int, Field(ge=1, le=16)] = 2
+    placements_waiting_max: Annotated[int, Field(ge=1, le=1_000_000)] = 2_000
+    bulk_waiting_max: Annotated[int, Field(ge=1_000, le=1_000_000)] = 10_000
+    stream_messages_in_flight_max: Annotated[int, Field(ge=1, le=1_000)] = 32
+    group_timeout_s: Seconds = 5.0
+    # Cancels under way at once; more are refused.
+    cancels_running_max: Annotated[int, Field(ge=1, le=100_000)] = 200
 
     page_size_default: Annotated[int, Field(ge=1, le=100)] = 50
     page_size_max: Annotated[int, Field(ge=1, le=1_000)] = 100

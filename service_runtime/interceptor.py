@@ -35,8 +35,8 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
         wrapped = self._wrapped.get(details.method)
         if wrapped is None:
             handler = await continuation(details)
-            if handler is None or handler.request_streaming:
-                return handler
+            if handler is None:
+                return None
             wrapped = self._wrapped[details.method] = self._wrap(details.method, handler)
         return wrapped
 
@@ -45,11 +45,18 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
             return grpc.unary_unary_rpc_method_handler(
                 self._unary(method, handler.unary_unary), handler.request_deserializer, handler.response_serializer
             )
-        # A streaming method yields its messages or, as health's Watch does, writes them to the context.
-        wrap = self._writing if inspect.iscoroutinefunction(handler.unary_stream) else self._yielding
-        return grpc.unary_stream_rpc_method_handler(
-            wrap(method, handler.unary_stream), handler.request_deserializer, handler.response_serializer
+        if handler.unary_stream is not None:
+            return grpc.unary_stream_rpc_method_handler(
+                self._streaming(method, handler.unary_stream), handler.request_deserializer, handler.response_serializer
+            )
+        return grpc.stream_stream_rpc_method_handler(
+            self._streaming(method, handler.stream_stream), handler.request_deserializer, handler.response_serializer
         )
+
+    def _streaming(self, method: str, behaviour: Callable[[Any, Context], Any]) -> Callable[[Any, Context], Any]:
+        """A streaming method yields its messages or, as health's Watch does, writes them to the context."""
+        wrap = self._writing if inspect.iscoroutinefunction(behaviour) else self._yielding
+        return wrap(method, behaviour)
 
     def _unary(self, method: str, behaviour: Callable[[Any, Context], Awaitable[Any]]) -> Callable[[Any, Context], Any]:
         async def answer(request: Any, context: Context) -> Any:

@@ -1,10 +1,12 @@
 """Protos to the words of the stock room, and back."""
 
+from collections.abc import Sequence
 from uuid import UUID
 
 from catalog_service.errors import DiscDeleted, DiscNotFound
 from catalog_service.stock.errors import OutOfStock, ReservationReleased, StockAboveMaximum, StockBelowZero
 from catalog_service.stock.model import (
+    BATCH_SIZE_MAX,
     LINES_MAX,
     QUANTITY_MAX,
     STOCK_MAX,
@@ -19,7 +21,7 @@ from catalog_service.stock.model import (
     ReservationState,
 )
 from recordshop.catalog.v1 import stock_pb2
-from service_runtime.errors import ServiceError
+from service_runtime.errors import Internal, InvalidArgument, ServiceError
 from service_runtime.quantities import read_quantities
 from service_runtime.timestamps import timestamp
 from service_runtime.validation import reading_fields
@@ -48,6 +50,21 @@ def reservation_request(request: stock_pb2.ReserveStockRequest) -> ReservationRe
         lines = [(line.disc_id, line.quantity) for line in request.lines]
         quantities = read_quantities(fields, lines, id_name="disc_id", lines_max=LINES_MAX, quantity_max=QUANTITY_MAX)
     return ReservationRequest(id=reservation_id, quantities=quantities)
+
+
+def reservation_requests(request: stock_pb2.BatchReserveStockRequest) -> list[ReservationRequest | ServiceError]:
+    """Reads a batch; an entry with bad fields becomes its own error, and its neighbours stay."""
+    with reading_fields() as fields:
+        if not 1 <= len(request.requests) <= BATCH_SIZE_MAX:
+            fields.bad("requests", f"must have 1 to {BATCH_SIZE_MAX:,} entries")
+    return [_request_or_error(entry) for entry in request.requests]
+
+
+def _request_or_error(request: stock_pb2.ReserveStockRequest) -> ReservationRequest | ServiceError:
+    try:
+        return reservation_request(request)
+    except InvalidArgument as error:
+        return error
 
 
 def release_request(request: stock_pb2.ReleaseStockRequest) -> ReleaseRequest:
@@ -82,13 +99,46 @@ def movement_request(request: stock_pb2.AdjustStockRequest) -> MovementRequest:
 
 def reserved_to_proto(reservation: Reservation) -> stock_pb2.Reservation:
     """Answers a reservation that holds its copies; a refused or released one becomes the error that says so."""
-    if reservation.state is ReservationState.RELEASED:
-        raise ReservationReleased({"reservation_id": str(reservation.id)})
-    if reservation.state is ReservationState.DENIED:
-        # The recorded state decides: whoever reads OK as sold must never read it of a reservation that holds nothing.
-        refusal = reservation.refusal or Refusal.OUT_OF_STOCK
-        raise REFUSALS[refusal](_refusal_metadata(reservation, refusal))
+    refusal = _refusal(reservation)
+    if refusal is not None:
+        raise refusal
     return reservation_to_proto(reservation)
+
+
+def outcomes_to_proto(outcomes: Sequence[Reservation | ServiceError]) -> stock_pb2.BatchReserveStockResponse:
+    """Answers a batch, one result for each request."""
+    return stock_pb2.BatchReserveStockResponse(results=[_result_to_proto(outcome) for outcome in outcomes])
+
+
+def _result_to_proto(outcome: Reservation | ServiceError) -> stock_pb2.ReserveStockResult:
+    error = outcome if isinstance(outcome, ServiceError) else _refusal(outcome)
+    if isinstance(outcome, Reservation) and error is None:
+        lines = [
+            stock_pb2.HeldLine(
+                name=line.name or "",
+                artist=line.artist or "",
+                price_cents=line.price_cents or 0,
+                stock_left=line.stock_left or 0,
+            )
+            for line in outcome.lines
+        ]
+        return stock_pb2.ReserveStockResult(held=stock_pb2.HeldStock(lines=lines))
+    refused = error or Internal()
+    return stock_pb2.ReserveStockResult(
+        error=stock_pb2.EntryError(
+            code=refused.code.value[0], reason=refused.reason, message=refused.message, metadata=refused.metadata
+        )
+    )
+
+
+def _refusal(reservation: Reservation) -> ServiceError | None:
+    """The recorded state decides: whoever reads OK as sold must never read it of a reservation that holds nothing."""
+    if reservation.state is ReservationState.RELEASED:
+        return ReservationReleased({"reservation_id": str(reservation.id)})
+    if reservation.state is ReservationState.DENIED:
+        refusal = reservation.refusal or Refusal.OUT_OF_STOCK
+        return REFUSALS[refusal](_refusal_metadata(reservation, refusal))
+    return None
 
 
 def _refusal_metadata(reservation: Reservation, refusal: Refusal) -> dict[str, str]:

@@ -4,11 +4,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from functools import cached_property
 from uuid import UUID
 
 from service_runtime.quantities import fingerprint
 
 LINES_MAX = 50
+BATCH_SIZE_MAX = 1_000
 QUANTITY_MAX = 1_000
 STOCK_MAX = 1_000_000_000
 
@@ -36,12 +38,12 @@ class ReservationRequest:
     id: UUID
     quantities: Mapping[UUID, int]
 
-    @property
+    @cached_property
     def disc_ids(self) -> list[UUID]:
         """The discs in the order in which everybody locks them."""
         return sorted(self.quantities)
 
-    @property
+    @cached_property
     def fingerprint(self) -> bytes:
         """Tells these lines from others under the same id."""
         return fingerprint(self.quantities)

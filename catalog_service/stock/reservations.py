@@ -16,6 +16,7 @@ from catalog_service.stock.model import (
 )
 from service_runtime import failpoints
 from service_runtime.database import Connection, Database
+from service_runtime.errors import ServiceError
 
 # One statement, so that stock and ledger cannot part. The discs are locked in the order of their ids, which everybody keeps to, and are
 # then seen as they are now, not as they were when the statement began. All lines fit, or none is taken.
@@ -65,6 +66,17 @@ RETURNING *
 
 # The lock makes this read a write: its commit waits for a synchronous standby, so that a decision is never acknowledged that only the
 # primary knows. It stands in nobody's way.
+# Reservations of one line each, of any discs, as one statement too: see the function.
+RESERVE_SINGLES = "SELECT * FROM reserve_stock($1, $2, $3, $4)"
+
+DECIDED_SINGLES = """
+SELECT reservations.*
+FROM unnest($1::uuid[], $2::uuid[]) AS asked (disc_id, reservation_id)
+JOIN reservations USING (disc_id, reservation_id)
+ORDER BY disc_id, reservation_id
+FOR KEY SHARE OF reservations
+"""
+
 DECIDED = """
 SELECT * FROM reservations
 WHERE disc_id = ANY ($2::uuid[]) AND reservation_id = $1
@@ -92,29 +104,25 @@ UPDATE discs SET stock = discs.stock + released.quantity FROM released WHERE dis
 """
 
 
+ROUNDS_MAX = 3
+
+
 class ReservationLedger:
     """Takes stock and gives it back."""
 
     def __init__(self, *, database: Database) -> None:
         self._database = database
 
-    async def reserve(self, requests: Sequence[ReservationRequest]) -> list[Reservation]:
-        """Decides each request, or answers what was decided for its id before.
+    async def reserve_lines(self, requests: Sequence[ReservationRequest]) -> list[Reservation | ServiceError]:
+        """Decides requests of several lines, one after the other; answers as reserve_singles does."""
+        return [await self._reserve_lines(request) for request in requests]
 
-        Raises RequestIdReused if an id stands for other lines, DatabaseUnavailable if nothing is known.
-        """
-        return [await self._reserve_one(request) for request in requests]
-
-    async def _reserve_one(self, request: ReservationRequest) -> Reservation:
-        rows = await self._decide(request) or await self._database.fetch(DECIDED, request.id, request.disc_ids)
+    async def _reserve_lines(self, request: ReservationRequest) -> Reservation | ServiceError:
+        rows = await self._decide_lines(request) or await self._database.fetch(DECIDED, request.id, request.disc_ids)
         await failpoints.reach("catalog.decided")
-        reservation = _reservation(rows)
-        is_tombstone = rows[0]["fingerprint"] is None
-        if not is_tombstone and rows[0]["fingerprint"] != request.fingerprint:
-            raise RequestIdReused({"reservation_id": str(request.id)})
-        return reservation
+        return _recorded(request, rows)
 
-    async def _decide(self, request: ReservationRequest) -> list[asyncpg.Record]:
+    async def _decide_lines(self, request: ReservationRequest) -> list[asyncpg.Record]:
         quantities = [request.quantities[disc_id] for disc_id in request.disc_ids]
 
         async def reserve(connection: Connection) -> list[asyncpg.Record]:
@@ -124,6 +132,50 @@ class ReservationLedger:
             return await self._database.run(reserve)
         except asyncpg.UniqueViolationError:
             return []
+
+    async def reserve_singles(self, requests: Sequence[ReservationRequest]) -> list[Reservation | ServiceError]:
+        """Decides requests of one line each, with ids that differ, in their order and in one statement.
+
+        Answers each request's decision, also one that was made before, or RequestIdReused if its id stands for other lines. Raises
+        DatabaseUnavailable if nothing is known.
+        """
+        decided: dict[UUID, Reservation | ServiceError] = {}
+        for _ in range(ROUNDS_MAX):
+            undecided = [request for request in requests if request.id not in decided]
+            decided |= await self._decide_singles(undecided)
+            await failpoints.reach("catalog.decided")
+            undecided = [request for request in requests if request.id not in decided]
+            if undecided:
+                decided |= await self._recorded_singles(undecided)
+            if len(decided) == len(requests):
+                return [decided[request.id] for request in requests]
+        # Releases of these very ids keep coming in between: one by one, a conflict concerns nobody else.
+        return [
+            decided[request.id] if request.id in decided else await self._reserve_lines(request) for request in requests
+        ]
+
+    async def _decide_singles(self, requests: Sequence[ReservationRequest]) -> dict[UUID, Reservation]:
+        """Answers what was decided now: nothing for ids that the ledger knew, and nothing at all if it learnt one meanwhile."""
+        lines = [next(iter(request.quantities.items())) for request in requests]
+        disc_ids, quantities = zip(*lines, strict=True)
+        ids = [request.id for request in requests]
+        fingerprints = [request.fingerprint for request in requests]
+
+        async def reserve(connection: Connection) -> list[asyncpg.Record]:
+            return await connection.fetch(RESERVE_SINGLES, disc_ids, ids, quantities, fingerprints)
+
+        try:
+            rows = await self._database.run(reserve)
+        except asyncpg.UniqueViolationError:
+            return {}
+        return {ids[row["place"] - 1]: _single(requests[row["place"] - 1], row) for row in rows}
+
+    async def _recorded_singles(self, requests: Sequence[ReservationRequest]) -> dict[UUID, Reservation | ServiceError]:
+        disc_ids = [next(iter(request.quantities)) for request in requests]
+        ids = [request.id for request in requests]
+        rows = await self._database.fetch(DECIDED_SINGLES, disc_ids, ids)
+        by_id = {row["reservation_id"]: row for row in rows}
+        return {request.id: _recorded(request, [by_id[request.id]]) for request in requests if request.id in by_id}
 
     async def release(self, request: ReleaseRequest) -> Reservation:
         """Gives a reservation's copies back once, or marks an id that was never seen so that a late reserve takes nothing.
@@ -167,6 +219,23 @@ def line_from_row(row: asyncpg.Record) -> ReservationLine:
         stock_left=row["stock_left"],
         refusal=Refusal(row["reason"]) if row["reason"] else None,
     )
+
+
+def _single(request: ReservationRequest, row: asyncpg.Record) -> Reservation:
+    [(disc_id, quantity)] = request.quantities.items()
+    refusal = Refusal(row["reason"]) if row["reason"] else None
+    line = ReservationLine(
+        disc_id, quantity, row["name"], row["artist"], row["price_cents"], row["stock_left"], refusal
+    )
+    state = ReservationState.DENIED if refusal else ReservationState.RESERVED
+    return Reservation(request.id, state, [line], row["decide_time"], row["decide_time"])
+
+
+def _recorded(request: ReservationRequest, rows: Sequence[asyncpg.Record]) -> Reservation | ServiceError:
+    """What the ledger says for a request; a tombstone stands for any lines."""
+    if rows[0]["fingerprint"] not in {None, request.fingerprint}:
+        return RequestIdReused({"reservation_id": str(request.id)})
+    return _reservation(rows)
 
 
 def _reservation(rows: Sequence[asyncpg.Record]) -> Reservation:

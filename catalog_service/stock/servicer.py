@@ -9,7 +9,9 @@ from catalog_service.stock import listing_mapping, mapping
 from catalog_service.stock.listing import StockListing
 from catalog_service.stock.movements import MovementLedger
 from catalog_service.stock.reservations import ReservationLedger
+from catalog_service.stock.taking import StockTaking
 from recordshop.catalog.v1 import stock_pb2, stock_pb2_grpc
+from service_runtime.deadline import Deadline
 
 Context = grpc.aio.ServicerContext[Any, Any]
 
@@ -20,22 +22,33 @@ class StockServicer(stock_pb2_grpc.StockServiceServicer):
     def __init__(
         self,
         *,
+        taking: StockTaking,
         reservations: ReservationLedger,
         movements: MovementLedger,
         listing: StockListing,
         page_sizes: PageSizes,
         ledger_page_sizes: PageSizes,
+        call_timeout_s: float,
     ) -> None:
+        self._taking = taking
         self._reservations = reservations
         self._movements = movements
         self._listing = listing
         self._page_sizes = page_sizes
         self._ledger_page_sizes = ledger_page_sizes
+        self._call_timeout_s = call_timeout_s
 
     async def ReserveStock(self, request: stock_pb2.ReserveStockRequest, context: Context) -> stock_pb2.Reservation:
         asked = mapping.reservation_request(request)
-        [reservation] = await self._reservations.reserve([asked])
+        reservation = await self._taking.reserve(asked, self._deadline(context))
         return mapping.reserved_to_proto(reservation)
+
+    async def BatchReserveStock(
+        self, request: stock_pb2.BatchReserveStockRequest, context: Context
+    ) -> stock_pb2.BatchReserveStockResponse:
+        asked = mapping.reservation_requests(request)
+        outcomes = await self._taking.reserve_all(asked, self._deadline(context))
+        return mapping.outcomes_to_proto(outcomes)
 
     async def ReleaseStock(self, request: stock_pb2.ReleaseStockRequest, context: Context) -> stock_pb2.Reservation:
         asked = mapping.release_request(request)
@@ -72,3 +85,6 @@ class StockServicer(stock_pb2_grpc.StockServiceServicer):
         page = listing_mapping.balance_page(request, self._page_sizes)
         balances = await self._listing.balances(page)
         return listing_mapping.balances_to_proto(page, balances)
+
+    def _deadline(self, context: Context) -> Deadline:
+        return Deadline.of_call(context, at_most_s=self._call_timeout_s)

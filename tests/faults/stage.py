@@ -1,7 +1,7 @@
 """A shop whose processes a test holds, freezes, kills and starts again."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -158,6 +158,17 @@ class Stage:
             return await (stub or self.shop.order).CreateOrder(request, timeout=timeout_s)
         except grpc.aio.AioRpcError as error:
             raise error_from_rpc(error) from error
+
+    async def place_together(self, request_ids: Sequence[str], lines: Lines) -> list[order_pb2.CreateOrderResult]:
+        """Asks for several orders in one call, which the service places as one group; raises a ShopError."""
+        requests = [self.request(request_id, lines) for request_id in request_ids]
+        try:
+            response = await self.shop.order.BatchCreateOrders(
+                order_pb2.BatchCreateOrdersRequest(requests=requests), timeout=CALL_TIMEOUT_S
+            )
+        except grpc.aio.AioRpcError as error:
+            raise error_from_rpc(error) from error
+        return list(response.results)
 
     async def place_at_last(self, request_id: str, lines: Lines) -> order_pb2.Order:
         """Asks with one request_id until there is an answer."""

@@ -28,10 +28,10 @@ LAYERS = (
     ("__main__",),
     ("servicer",),
     ("*mapping",),
-    ("audit", "batch", "recovery"),
-    ("placement",),
+    ("audit", "batch", "cancellation", "recovery", "streams"),
+    ("placement", "taking"),
     ("processing",),
-    ("repository", "*_client", "*_search", "*_lines", "journal", "listing", "movements", "reservations"),
+    ("repository", "rows", "*_client", "*_search", "*_lines", "journal", "listing", "movements", "reservations"),
     ("settings", "model", "errors", "cpf", "merge", "__init__"),
 )
 WIRE = ("__main__", "servicer", "*mapping", "*_client")

@@ -15,7 +15,7 @@ NEIGHBOURS = 6
 
 @pytest.mark.parametrize("crash", ANSWERING, ids=str)
 async def test_a_kill_of_the_catalog_undoes_no_decision_and_repeats_none(stage: Stage, crash: Crash) -> None:
-    disc = await stage.disc(stock=4 if crash.ends == "REJECTED" else 100)
+    disc, other = await stage.disc(stock=4 if crash.ends == "REJECTED" else 100), await stage.disc(stock=100)
     victim, *neighbours = [f"answering-{uuid4()}" for _ in range(1 + NEIGHBOURS)]
     order_id, cancelling = stage.order_id(victim), crash.ends == "CANCELLED"
     if cancelling:
@@ -25,7 +25,7 @@ async def test_a_kill_of_the_catalog_undoes_no_decision_and_repeats_none(stage: 
         calls = [asyncio.create_task(answer_of(call))]
         held = await trap.reached()
         assert await stage.books.on_disk(order_id) == crash.on_disk
-        calls += [asyncio.create_task(answer_of(stage.place(request_id, {disc: 5}))) for request_id in neighbours]
+        calls += [asyncio.create_task(answer_of(stage.place(request_id, {other: 5}))) for request_id in neighbours]
         if not cancelling:
             await trap.reached()
         held.die()
@@ -37,8 +37,9 @@ async def test_a_kill_of_the_catalog_undoes_no_decision_and_repeats_none(stage: 
 
     await stage.books.nothing_open()
     assert (await stage.books.on_disk(order_id)).order == crash.ends
-    after = await asyncio.gather(*(answer_of(stage.place_at_last(r, {disc: 5})) for r in (victim, *neighbours)))
+    repeats = [stage.place_at_last(victim, {disc: 5}), *(stage.place_at_last(r, {other: 5}) for r in neighbours)]
+    after = await asyncio.gather(*map(answer_of, repeats))
     assert [told(answer)[0] for answer in after] == [stage.order_id(r) for r in (victim, *neighbours)]
     for first, last in zip(before[1:], after[1:], strict=True):
         assert told(first)[1] in {"OrderPending", "NotAccepted"} or told(first) == told(last)
-    await stage.promise_kept(disc)
+    await stage.promise_kept(disc, other)

@@ -11,9 +11,9 @@ from tests.faults.answers import Answer, answer_of, status_of, told
 from tests.faults.books import OnDisk
 from tests.faults.stage import Stage
 
-ROUNDS = 150
+ROUNDS = 240
 ROUNDS_AT_ONCE = 15
-DELAY_MAX_S = 0.02
+DELAY_MAX_S = 0.06
 
 
 async def test_a_reserve_that_comes_after_the_cancel_takes_nothing(stage: Stage) -> None:

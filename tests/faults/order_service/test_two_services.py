@@ -24,18 +24,18 @@ async def left_open(stage: Stage, disc: str) -> dict[str, str]:
         traps.trap("order.stock_answered") as answered,
         traps.trap("order.marked_cancelling") as cancels,
     ):
-        tasks = [asyncio.create_task(answer_of(stage.place(request_id, {disc: 1}))) for request_id in reserved]
-        for _ in reserved:
-            (await taken.reached()).go()
-        calls = [stage.cancel(stage.order_id(request_id)) for request_id in cancelled]
-        calls += [stage.place(request_id, {disc: 1}) for request_id in taken_in]
-        tasks += [asyncio.create_task(answer_of(call)) for call in calls]
-        for trap in (taken, answered, cancels):
-            for _ in range(ORDERS):
-                held = await trap.reached()
+        tasks = [asyncio.ensure_future(stage.place_together(reserved, {disc: 1}))]
+        (await taken.reached()).go()
+        await answered.reached()
+        tasks.append(asyncio.ensure_future(stage.place_together(taken_in, {disc: 1})))
+        await taken.reached()
+        cancels_sent = [answer_of(stage.cancel(stage.order_id(request_id))) for request_id in cancelled]
+        cancelling = [asyncio.create_task(call) for call in cancels_sent]
+        for _ in cancelled:
+            held = await cancels.reached()
         held.die()
         await stage.died(stage.order)
-    await asyncio.gather(*tasks)
+    await asyncio.gather(*tasks, *cancelling, return_exceptions=True)
     ends = dict.fromkeys(map(stage.order_id, cancelled), "CANCELLED")
     return ends | dict.fromkeys(map(stage.order_id, (*taken_in, *reserved)), "CONFIRMED")
 

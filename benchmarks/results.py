@@ -1,0 +1,41 @@
+"""All that was measured, round by round."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+from benchmarks.blocks import Block, run_block
+from benchmarks.figures import RatioSpec
+from benchmarks.progress import Progress
+from benchmarks.rounds import Round
+from benchmarks.shops import Verdict
+
+
+@dataclass
+class Results:
+    """Raw rounds, what is compared in them, what the audits said, and what is told of the run besides."""
+
+    rounds: list[Round] = field(default_factory=list)
+    ratios: list[RatioSpec] = field(default_factory=list)
+    verdicts: dict[str, Verdict] = field(default_factory=dict)
+    resident_mb: Mapping[str, float] = field(default_factory=dict)
+    ungrouped_pool_size: int = 0
+
+    async def measure(self, block: Block, progress: Progress) -> list[Round]:
+        """Run a block, show and keep its rounds, and return them."""
+        self.ratios.extend(block.ratios)
+        told = []
+        with progress.block(block.name, block.measurements) as show:
+            async for measurement in run_block(block):
+                show(measurement)
+                told.append(measurement)
+        self.rounds.extend(told)
+        return told
+
+    def judge(self, shop: str, verdict: Verdict) -> None:
+        """Note what a shop's audit said; if it does not agree, none of its rounds counts."""
+        self.verdicts[shop] = verdict
+        if verdict.disagreements:
+            self.rounds = [
+                replace(told, fault=told.fault or "the audit disagrees") if told.shop == shop else told
+                for told in self.rounds
+            ]

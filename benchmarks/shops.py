@@ -1,0 +1,99 @@
+"""Shops of the benchmark: the three services on databases of their own, started through the benchmark's entry points."""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmarks.books import Books, opened_books
+from benchmarks.props import PROPS_VARIABLE
+from benchmarks.usage import CpuMeter, resident_mb
+from local_shop.audit import audit_shop
+from local_shop.cluster import SUPERUSER
+from local_shop.postgres import LocalPostgres
+from local_shop.process_logs import FileLog
+from local_shop.shop import LocalShop, ShopOptions
+from local_shop.shop_env import ShopEnv
+from recordshop.order.v1 import order_pb2
+
+ORDER_ENTRY = ("-m", "benchmarks.entry", "--fresh-ids", "order_service")
+UNGROUPED_ORDER_ENTRY = ("-m", "benchmarks.entry", "--fresh-ids", "--ungrouped", "order_service")
+UNGROUPED_CATALOG_ENTRY = ("-m", "benchmarks.entry", "--ungrouped", "catalog_service")
+FAULTS_TOLD_MAX = 20
+# Orders that queue for one row take long; a baseline that gave some of them up would not count at all.
+PATIENCE_S = "30"
+UNGROUPED_CATALOG_SETTINGS = {"CALL_TIMEOUT_S": PATIENCE_S, "POSTGRES_ACQUIRE_TIMEOUT_S": PATIENCE_S}
+UNGROUPED_ORDER_SETTINGS = UNGROUPED_CATALOG_SETTINGS | {
+    "CATALOG_TIMEOUT_S": PATIENCE_S,
+    "CUSTOMER_TIMEOUT_S": PATIENCE_S,
+    "GROUP_TIMEOUT_S": PATIENCE_S,
+    "RECOVERY_AGE_S": PATIENCE_S,
+}
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What an audit said: how many discs and orders are wrong or open, and some of them in words."""
+
+    disagreements: int
+    copies_sold: int
+    faults: Sequence[str]
+
+
+@dataclass(frozen=True)
+class BenchShop:
+    """A running shop, its books, and what it uses."""
+
+    name: str
+    local: LocalShop
+    books: Books
+    cpu: CpuMeter
+
+    async def audit(self) -> Verdict:
+        """Hold every order against the ledger, through the services and straight from the databases."""
+        audit = await audit_shop(ShopEnv.of(self.local))
+        counted = audit.databases
+        wrong_discs = sum(disc.verdict != order_pb2.AUDIT_VERDICT_AGREES for disc in audit.services)
+        wrong_copies = sum(bool(disc.oversold) or not disc.adds_up for disc in counted.discs)
+        return Verdict(
+            disagreements=wrong_discs + wrong_copies + counted.lost + counted.duplicated + counted.open,
+            copies_sold=sum(disc.sold for disc in counted.discs),
+            faults=audit.faults[:FAULTS_TOLD_MAX],
+        )
+
+    def resident_mb(self) -> dict[str, float]:
+        """Return each service's resident memory, and that of all together."""
+        by_service = {process.name: resident_mb(process.pid) for process in self.local.processes}
+        return by_service | {"together": round(sum(by_service.values()), 1)}
+
+
+@asynccontextmanager
+async def running_shop(
+    name: str, local: LocalShop, server: LocalPostgres, databases: dict[str, str]
+) -> AsyncIterator[BenchShop]:
+    """Open the books of a shop that runs."""
+    orders, catalog = (
+        server.dsn(databases[service], SUPERUSER, server.admin_password) for service in ("order", "catalog")
+    )
+    async with opened_books(orders, catalog) as books:
+        pids = {process.name: process.pid for process in local.processes}
+        yield BenchShop(name, local, books, CpuMeter(pids, postmaster=server.pid))
+
+
+def shop_options(databases: dict[str, str], folder: Path, props: Path, *, ungrouped_pool: int | None) -> ShopOptions:
+    """Return the options of a shop as it is shipped or, with `ungrouped_pool` connections for each service, without group commit."""
+    settings = {"order": {PROPS_VARIABLE: str(props)}}
+    programs: dict[str, Sequence[str]] = {"order": ORDER_ENTRY}
+    if ungrouped_pool is not None:
+        pool = {"POSTGRES_POOL_SIZE_MAX": str(ungrouped_pool)}
+        settings = {
+            "order": settings["order"] | UNGROUPED_ORDER_SETTINGS | pool,
+            "catalog": UNGROUPED_CATALOG_SETTINGS | pool,
+        }
+        programs = {"order": UNGROUPED_ORDER_ENTRY, "catalog": UNGROUPED_CATALOG_ENTRY}
+    return ShopOptions(
+        databases=databases,
+        settings=settings,
+        programs=programs,
+        log_of=lambda service: FileLog(folder / f"{service}.log"),
+    )

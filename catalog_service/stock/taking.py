@@ -1,0 +1,81 @@
+"""How stock is taken: reservations that arrive together are decided together."""
+
+from collections.abc import Iterable, Sequence
+from uuid import UUID
+
+from catalog_service.stock.model import Reservation, ReservationRequest
+from catalog_service.stock.reservations import ReservationLedger
+from service_runtime.deadline import Deadline
+from service_runtime.distinct import commit_distinct
+from service_runtime.errors import ServiceError
+from service_runtime.group_commit import GroupCommit, GroupLimits
+
+Outcome = Reservation | ServiceError
+Lane = GroupCommit[ReservationRequest, Reservation]
+
+
+class StockTaking:
+    """Sends each request to its lane: those of one line are decided in groups, those of several lines one by one beside them."""
+
+    def __init__(self, *, singles: Lane, multiples: Lane) -> None:
+        self._singles = singles
+        self._multiples = multiples
+
+    async def reserve(self, request: ReservationRequest, deadline: Deadline) -> Reservation:
+        """Answers what was decided. Raises what the ledger raises, and Overloaded or NotAccepted if nothing was done."""
+        return await self._lane(request).submit(request, deadline)
+
+    async def reserve_all(
+        self, requests: Sequence[ReservationRequest | ServiceError], deadline: Deadline
+    ) -> list[Outcome]:
+        """Answers an outcome for each request, in their order; a request that could not be read answers its own error."""
+        readable = [request for request in requests if isinstance(request, ReservationRequest)]
+        outcomes = iter(
+            await commit_distinct(
+                readable,
+                identity=_id,
+                content=_lines,
+                commit=lambda distinct: self._submit_all(distinct, deadline),
+            )
+        )
+        return [next(outcomes) if isinstance(request, ReservationRequest) else request for request in requests]
+
+    async def _submit_all(self, requests: Sequence[ReservationRequest], deadline: Deadline) -> list[Outcome]:
+        singles = [request for request in requests if len(request.quantities) == 1]
+        multiples = [request for request in requests if len(request.quantities) > 1]
+        outcomes = dict(zip(map(_id, singles), await self._singles.outcomes(singles, deadline), strict=True))
+        outcomes |= zip(map(_id, multiples), await self._multiples.outcomes(multiples, deadline), strict=True)
+        return [outcomes[request.id] for request in requests]
+
+    def _lane(self, request: ReservationRequest) -> Lane:
+        return self._singles if len(request.quantities) == 1 else self._multiples
+
+
+def single_lane(ledger: ReservationLedger, limits: GroupLimits) -> Lane:
+    """Decides requests of one line in groups, each as one statement."""
+
+    async def commit(requests: Sequence[ReservationRequest]) -> Sequence[Outcome]:
+        return await commit_distinct(requests, identity=_id, content=_lines, commit=ledger.reserve_singles)
+
+    return GroupCommit(commit=commit, keys=_discs, limits=limits)
+
+
+def multiple_lane(ledger: ReservationLedger, limits: GroupLimits) -> Lane:
+    """Decides requests of several lines, each as one statement, several at once unless they share a disc."""
+
+    async def commit(requests: Sequence[ReservationRequest]) -> Sequence[Outcome]:
+        return await commit_distinct(requests, identity=_id, content=_lines, commit=ledger.reserve_lines)
+
+    return GroupCommit(commit=commit, keys=_discs, limits=limits)
+
+
+def _id(request: ReservationRequest) -> UUID:
+    return request.id
+
+
+def _lines(request: ReservationRequest) -> bytes:
+    return request.fingerprint
+
+
+def _discs(request: ReservationRequest) -> Iterable[UUID]:
+    return request.quantities

@@ -1,0 +1,205 @@
+"""Group commit: who goes together, who waits, and what becomes of whom when something fails."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import replace
+
+import pytest
+
+from service_runtime.deadline import Deadline
+from service_runtime.errors import Internal, NotAccepted, Overloaded, ServiceError
+from service_runtime.group_commit import GroupCommit, GroupLimits
+
+LIMITS = GroupLimits(group_size_max=100, waiting_max=1_000, in_flight_max=1, drain_timeout_s=5.0)
+TIMEOUT_S = 10.0
+
+
+class Refused(ServiceError):
+    """This entry is refused."""
+
+    reason = "REFUSED"
+
+
+class Bench:
+    """Commits groups of texts `key:number`, and holds each group until the test lets it go."""
+
+    def __init__(self) -> None:
+        self.begun: asyncio.Queue[tuple[list[str], asyncio.Future[Sequence[str | ServiceError] | None]]] = (
+            asyncio.Queue()
+        )
+
+    async def commit(self, entries: Sequence[str]) -> Sequence[str | ServiceError]:
+        word: asyncio.Future[Sequence[str | ServiceError] | None] = asyncio.get_running_loop().create_future()
+        self.begun.put_nowait((list(entries), word))
+        answers = await word
+        return [entry.upper() for entry in entries] if answers is None else answers
+
+    async def group(self) -> tuple[list[str], asyncio.Future[Sequence[str | ServiceError] | None]]:
+        """The next group that began, and how to let it go: with answers of its own, or with None for the usual ones."""
+        async with asyncio.timeout(TIMEOUT_S):
+            return await self.begun.get()
+
+    @asynccontextmanager
+    async def lane(self, limits: GroupLimits = LIMITS) -> AsyncIterator[GroupCommit[str, str]]:
+        async with GroupCommit(commit=self.commit, keys=lambda entry: [entry[0]], limits=limits) as lane:
+            yield lane
+
+
+def soon() -> Deadline:
+    return Deadline.after(TIMEOUT_S)
+
+
+async def test_a_caller_alone_is_a_group_of_one_and_waits_for_nobody() -> None:
+    bench = Bench()
+    async with bench.lane() as lane:
+        [answer] = lane.submit_all(["a:1"], soon())
+        entries, word = await bench.group()
+        assert entries == ["a:1"]
+        word.set_result(None)
+        assert await answer == "A:1"
+
+
+async def test_who_comes_while_a_group_is_under_way_forms_the_next_one_in_the_order_of_arrival() -> None:
+    bench = Bench()
+    async with bench.lane() as lane:
+        first = lane.submit_all(["a:1"], soon())
+        _, word = await bench.group()
+        later = [future for entry in ("a:2", "b:3", "a:4") for future in lane.submit_all([entry], soon())]
+        assert bench.begun.empty()
+        word.set_result(None)
+        entries, word = await bench.group()
+        assert entries == ["a:2", "b:3", "a:4"]
+        word.set_result(None)
+        assert await asyncio.gather(*first, *later) == ["A:1", "A:2", "B:3", "A:4"]
+
+
+async def test_a_group_has_its_largest_size_and_the_rest_goes_next() -> None:
+    bench = Bench()
+    async with bench.lane(replace(LIMITS, group_size_max=2)) as lane:
+        answers = lane.submit_all(["a:1", "a:2", "a:3"], soon())
+        for expected in (["a:1", "a:2"], ["a:3"]):
+            entries, word = await bench.group()
+            assert entries == expected
+            word.set_result(None)
+        assert await asyncio.gather(*answers) == ["A:1", "A:2", "A:3"]
+
+
+async def test_one_bad_entry_fails_alone() -> None:
+    bench = Bench()
+    async with bench.lane() as lane:
+        good, bad = lane.submit_all(["a:1", "a:2"], soon())
+        _, word = await bench.group()
+        word.set_result(["fine", Refused()])
+        assert await good == "fine"
+        with pytest.raises(Refused):
+            await bad
+
+
+async def test_a_group_that_fails_answers_everybody_and_the_next_one_goes_on() -> None:
+    bench = Bench()
+    async with bench.lane() as lane:
+        for error, seen in ((Refused(), Refused), (ValueError("a row's text"), Internal)):
+            answers = lane.submit_all(["a:1", "a:2"], soon())
+            _, word = await bench.group()
+            word.set_exception(error)
+            for outcome in await asyncio.gather(*answers, return_exceptions=True):
+                assert isinstance(outcome, seen)
+                assert "row" not in str(outcome)
+        [answer] = lane.submit_all(["a:3"], soon())
+        _, word = await bench.group()
+        word.set_result(None)
+        assert await answer == "A:3"
+
+
+async def test_a_commit_that_answers_too_few_leaves_nobody_waiting() -> None:
+    bench = Bench()
+    async with bench.lane() as lane:
+        answers = lane.submit_all(["a:1", "a:2"], soon())
+        _, word = await bench.group()
+        word.set_result(["only one"])
+        assert [type(outcome) for outcome in await asyncio.gather(*answers, return_exceptions=True)] == [Internal] * 2
+
+
+async def test_a_caller_who_goes_away_in_time_is_left_out_and_later_hurts_nobody() -> None:
+    bench = Bench()
+    async with bench.lane() as lane:
+        gone, stays = [asyncio.create_task(lane.submit(entry, soon())) for entry in ("a:1", "a:2")]
+        _, word = await bench.group()
+        leaves_early = asyncio.create_task(lane.submit("a:3", soon()))
+        await asyncio.sleep(0)
+        for task in (gone, leaves_early):
+            task.cancel()
+        await asyncio.wait([gone, leaves_early])
+        word.set_result(None)
+        assert await stays == "A:2"
+        [last] = lane.submit_all(["a:4"], soon())
+        entries, word = await bench.group()
+        assert entries == ["a:4"]
+        word.set_result(None)
+        await last
+
+
+async def test_who_is_late_is_dropped_before_the_group_begins_and_never_after() -> None:
+    bench = Bench()
+    async with bench.lane() as lane:
+        running, passed = Deadline.after(0.005), asyncio.Event()
+        [begun] = lane.submit_all(["a:1"], running)
+        _, word = await bench.group()
+        [late] = lane.submit_all(["a:2"], running)
+        asyncio.get_running_loop().call_later(running.remaining_s() + 0.001, passed.set)
+        await passed.wait()
+        word.set_result(None)
+        assert await begun == "A:1"
+        with pytest.raises(NotAccepted):
+            await late
+        assert bench.begun.empty()
+
+
+async def test_a_full_queue_refuses_at_once_and_takes_none_of_what_does_not_fit() -> None:
+    bench = Bench()
+    async with bench.lane(replace(LIMITS, waiting_max=2)) as lane:
+        begun = lane.submit_all(["a:1"], soon())
+        _, word = await bench.group()
+        waiting = lane.submit_all(["a:2"], soon())
+        with pytest.raises(Overloaded) as refusal:
+            lane.submit_all(["a:3", "a:4"], soon())
+        assert refusal.value.retry_after_s
+        assert [type(outcome) for outcome in await lane.outcomes(["a:3", "a:4"], soon())] == [Overloaded] * 2
+        word.set_result(None)
+        entries, word = await bench.group()
+        assert entries == ["a:2"]
+        word.set_result(None)
+        await asyncio.gather(*begun, *waiting)
+
+
+async def test_who_waits_for_a_hot_key_holds_up_nobody_else_and_keeps_its_place() -> None:
+    bench = Bench()
+    async with bench.lane(replace(LIMITS, in_flight_max=2)) as lane:
+        hot = lane.submit_all(["h:1"], soon())
+        _, hot_word = await bench.group()
+        answers = lane.submit_all(["h:2", "c:1", "h:3"], soon())
+        entries, word = await bench.group()
+        assert entries == ["c:1"]
+        word.set_result(None)
+        assert await answers[1] == "C:1"
+        assert bench.begun.empty()
+        hot_word.set_result(None)
+        entries, word = await bench.group()
+        assert entries == ["h:2", "h:3"]
+        word.set_result(None)
+        await asyncio.gather(*hot, *answers)
+
+
+async def test_closing_refuses_who_waits_and_lets_the_group_under_way_end() -> None:
+    bench = Bench()
+    async with bench.lane() as lane:
+        [begun] = lane.submit_all(["a:1"], soon())
+        _, word = await bench.group()
+        [waiting] = lane.submit_all(["a:2"], soon())
+        asyncio.get_running_loop().call_soon(word.set_result, None)
+    assert await begun == "A:1"
+    with pytest.raises(NotAccepted):
+        await waiting
+    with pytest.raises(NotAccepted):
+        lane.submit_all(["a:3"], soon())
