@@ -59,7 +59,11 @@ GRANT UPDATE (
 ) ON orders TO order_service;
 GRANT SELECT, INSERT, DELETE ON open_work TO order_service;
 GRANT UPDATE (next_attempt_time, attempts) ON open_work TO order_service;
-GRANT USAGE ON SCHEMA public TO order_service;
+DO $$
+BEGIN
+    EXECUTE format('GRANT USAGE ON SCHEMA %I TO order_service', current_schema());
+END
+$$;
 
 -- For SQL from outside; kept stable.
 CREATE SCHEMA audit;
@@ -77,3 +81,9 @@ GRANT SELECT ON ALL TABLES IN SCHEMA audit TO order_service;
 DROP SCHEMA audit CASCADE;
 DROP TABLE open_work;
 DROP TABLE orders;
+
+DO $$
+BEGIN
+    EXECUTE format('REVOKE USAGE ON SCHEMA %I FROM order_service', current_schema());
+END
+$$;
