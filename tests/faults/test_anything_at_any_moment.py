@@ -8,7 +8,7 @@ from local_shop.processes import ServiceProcess
 from recordshop.errors import ShopError
 from recordshop.order.v1 import order_pb2
 from tests.faults.answers import Answer, answer_of, status_of, told
-from tests.faults.stage import Stage
+from tests.faults.stage import PATIENCE_S, Stage
 
 CLIENTS = 12
 FAULTS = 8
@@ -73,3 +73,8 @@ async def test_whatever_is_killed_or_frozen_whenever_the_books_agree(stage: Stag
         else:
             assert order == answer
     await stage.promise_kept(*discs)
+    # And whatever other tests did to the same shop before.
+    everything = stage.shop.order.AuditStock(order_pb2.AuditStockRequest(), timeout=PATIENCE_S)
+    verdicts = {audit.disc_id: audit.verdict async for audit in everything}
+    assert verdicts.keys() > set(discs)
+    assert set(verdicts.values()) == {order_pb2.AUDIT_VERDICT_AGREES}

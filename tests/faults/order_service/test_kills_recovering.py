@@ -1,6 +1,7 @@
 """The order service is killed, and killed again between two steps of its recovery."""
 
 import asyncio
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -20,6 +21,7 @@ async def left_open(stage: Stage, disc: str, *, cancelling: bool) -> list[str]:
     failpoint = "order.marked_cancelling" if cancelling else "order.taken_in"
     if cancelling:
         await asyncio.gather(*(stage.place(request_id, {disc: 2}) for request_id in request_ids))
+    calls: list[asyncio.Future[Any]]
     async with stage.recovery_at_rest(), stage.failpoints.trap(failpoint) as trap:
         if cancelling:
             calls = [asyncio.ensure_future(answer_of(stage.cancel(order_id))) for order_id in order_ids]
