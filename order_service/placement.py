@@ -97,7 +97,7 @@ async def one_decision_each(
     drafts: Sequence[OrderDraft], place: Callable[[Sequence[OrderDraft]], Awaitable[Sequence[Outcome]]]
 ) -> list[Outcome]:
     """Places the first draft of each order id; an equal one shares its outcome, another one meets the order that exists by then."""
-    return await commit_distinct(drafts, identity=_order_id, content=_fingerprint, commit=place)
+    return await commit_distinct(drafts, identity=_order_id, content=_fingerprint, reused=_reused, commit=place)
 
 
 def single_lane(placer: GroupPlacer, limits: GroupLimits) -> PlacementLane:

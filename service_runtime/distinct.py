@@ -3,6 +3,8 @@
 from collections.abc import Awaitable, Callable, Hashable, Sequence
 from typing import TypeVar
 
+from service_runtime.errors import ServiceError
+
 Entry = TypeVar("Entry")
 Answer = TypeVar("Answer")
 
@@ -12,14 +14,15 @@ async def commit_distinct(
     *,
     identity: Callable[[Entry], Hashable],
     content: Callable[[Entry], object],
-    commit: Callable[[Sequence[Entry]], Awaitable[Sequence[Answer]]],
-) -> list[Answer]:
+    reused: Callable[[Entry], ServiceError],
+    commit: Callable[[Sequence[Entry]], Awaitable[Sequence[Answer | ServiceError]]],
+) -> list[Answer | ServiceError]:
     """Commits entries so that no identity stands twice in one `commit`, and answers them in their order.
 
-    An entry with the same content as the first of its identity shares that one's answer. One with other content is committed after it,
-    and so meets what is recorded by then: the first of a group may itself be the one that comes too late.
+    An entry with the same content as the first of its identity shares that one's answer. One with other content is `reused` if the first
+    was taken; if it was refused, it may itself have been the one that came too late, and the other one is committed after it.
     """
-    answers: dict[int, Answer] = {}
+    answers: dict[int, Answer | ServiceError] = {}
     waiting = list(range(len(entries)))
     while waiting:
         firsts: dict[Hashable, int] = {}
@@ -28,10 +31,13 @@ async def commit_distinct(
         committed = dict(zip(firsts, await commit([entries[place] for place in firsts.values()]), strict=True))
         later = []
         for place in waiting:
-            entry_id = identity(entries[place])
-            if content(entries[place]) == content(entries[firsts[entry_id]]):
-                answers[place] = committed[entry_id]
-            else:
+            entry = entries[place]
+            answer = committed[identity(entry)]
+            if content(entry) == content(entries[firsts[identity(entry)]]):
+                answers[place] = answer
+            elif isinstance(answer, ServiceError):
                 later.append(place)
+            else:
+                answers[place] = reused(entry)
         waiting = later
     return [answers[place] for place in range(len(entries))]

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from uuid import UUID
 
+from catalog_service.stock.errors import RequestIdReused
 from catalog_service.stock.model import Reservation, ReservationRequest
 from catalog_service.stock.reservations import ReservationLedger
 from service_runtime.deadline import Deadline
@@ -35,6 +36,7 @@ class StockTaking:
                 readable,
                 identity=_id,
                 content=_lines,
+                reused=_reused,
                 commit=lambda distinct: self._submit_all(distinct, deadline),
             )
         )
@@ -55,7 +57,9 @@ def single_lane(ledger: ReservationLedger, limits: GroupLimits) -> Lane:
     """Decides requests of one line in groups, each as one statement."""
 
     async def commit(requests: Sequence[ReservationRequest]) -> Sequence[Outcome]:
-        return await commit_distinct(requests, identity=_id, content=_lines, commit=ledger.reserve_singles)
+        return await commit_distinct(
+            requests, identity=_id, content=_lines, reused=_reused, commit=ledger.reserve_singles
+        )
 
     return GroupCommit(commit=commit, keys=_discs, limits=limits)
 
@@ -64,7 +68,9 @@ def multiple_lane(ledger: ReservationLedger, limits: GroupLimits) -> Lane:
     """Decides requests of several lines, each as one statement, several at once unless they share a disc."""
 
     async def commit(requests: Sequence[ReservationRequest]) -> Sequence[Outcome]:
-        return await commit_distinct(requests, identity=_id, content=_lines, commit=ledger.reserve_lines)
+        return await commit_distinct(
+            requests, identity=_id, content=_lines, reused=_reused, commit=ledger.reserve_lines
+        )
 
     return GroupCommit(commit=commit, keys=_discs, limits=limits)
 
@@ -79,3 +85,7 @@ def _lines(request: ReservationRequest) -> bytes:
 
 def _discs(request: ReservationRequest) -> Iterable[UUID]:
     return request.quantities
+
+
+def _reused(request: ReservationRequest) -> ServiceError:
+    return RequestIdReused({"reservation_id": str(request.id)})

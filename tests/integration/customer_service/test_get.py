@@ -67,3 +67,11 @@ async def test_a_thousand_bad_ids_are_still_an_invalid_argument(customers: Any) 
     refused = await refusal_of(customers.BatchGetCustomers(BatchGetCustomersRequest(ids=["x"] * 1_000)))
     assert refused.code == grpc.StatusCode.INVALID_ARGUMENT
     assert [*refused.bad_fields[:3]] == ["ids[0]", "ids[1]", "ids[2]"]
+
+
+async def test_a_batch_leaves_out_who_is_missing_if_it_is_told_to(customers: Any) -> None:
+    one = await created(customers)
+    request = BatchGetCustomersRequest(ids=[str(uuid4()), one.id, str(uuid4()), one.id], skip_missing=True)
+    assert list((await customers.BatchGetCustomers(request)).customers) == [one, one]
+    nobody = BatchGetCustomersRequest(ids=[str(uuid4())], skip_missing=True)
+    assert not (await customers.BatchGetCustomers(nobody)).customers
