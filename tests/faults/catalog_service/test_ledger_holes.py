@@ -4,6 +4,7 @@ import asyncio
 from uuid import UUID, uuid4
 
 import asyncpg
+import grpc
 import pytest
 
 from recordshop.catalog.v1 import catalog_pb2, stock_pb2
@@ -11,8 +12,14 @@ from recordshop.errors import DiscDeleted, MovementIdReused, OutOfStock, StockBe
 from tests.faults.answers import answer_of, status_of, told
 from tests.faults.books import OnDisk
 from tests.faults.stage import CALL_TIMEOUT_S, Stage
+from tests.faults.waiting import eventually
 
 DEADLOCKS = "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()"
+WAITING_FOR_ME = "SELECT count(*) FROM pg_stat_activity WHERE pg_backend_pid() = ANY (pg_blocking_pids(pid))"
+TOMBSTONE = """
+INSERT INTO reservations (disc_id, reservation_id, state, quantity, line_count)
+SELECT disc_id, $2, 'RELEASED', 0, cardinality($1::uuid[]) FROM unnest($1::uuid[]) AS disc_id
+"""
 NEGATIVE = """
 INSERT INTO reservations (disc_id, reservation_id, state, quantity, line_count, fingerprint, name, price_cents)
 VALUES ($1, $2, 'RESERVED', -7, 1, decode(repeat('00', 16), 'hex'), 'x', 1)
@@ -40,6 +47,26 @@ async def test_equal_reserves_at_once_take_the_stock_once(stage: Stage) -> None:
     ]
     assert {answer.state for answer in await asyncio.gather(*releases)} == {stock_pb2.RESERVATION_STATE_RELEASED}
     assert await stage.books.stock(disc) == 25
+
+
+@pytest.mark.parametrize("disc_count", [1, 2])
+async def test_a_tombstone_that_comes_while_a_reserve_is_written_undoes_all_of_it(
+    stage: Stage, disc_count: int
+) -> None:
+    discs, reservation_id = [await stage.disc(stock=9) for _ in range(disc_count)], uuid4()
+    reserve = stock_pb2.ReserveStockRequest(
+        reservation_id=str(reservation_id), lines=[stock_pb2.StockLine(disc_id=disc, quantity=2) for disc in discs]
+    )
+    async with stage.books.catalog.acquire() as connection:
+        async with connection.transaction():
+            # A release on its way: the reserve does not see it yet when it looks into the ledger.
+            await connection.execute(TOMBSTONE, [UUID(disc) for disc in discs], reservation_id)
+            call = stage.shop.stock.ReserveStock(reserve, timeout=CALL_TIMEOUT_S)
+            code = asyncio.ensure_future(call.code())
+            await eventually(lambda: connection.fetchval(WAITING_FOR_ME), lambda count: count == 1)
+        assert await code is grpc.StatusCode.FAILED_PRECONDITION
+    assert [await stage.books.stock(disc) for disc in discs] == [9] * disc_count
+    await stage.promise_kept(*discs)
 
 
 async def test_a_restock_that_is_retried_while_the_disc_sells_counts_once(stage: Stage) -> None:

@@ -5,9 +5,10 @@ from uuid import UUID, uuid4
 
 import pytest
 
+from recordshop.order.v1 import order_pb2
 from tests.faults.answers import answer_of, status_of
 from tests.faults.books import OnDisk
-from tests.faults.stage import Stage
+from tests.faults.stage import CALL_TIMEOUT_S, Stage
 from tests.faults.waiting import eventually
 
 
@@ -98,6 +99,24 @@ async def test_a_confirm_that_comes_after_the_cancels_mark_leaves_the_journal_as
     assert {status_of(await placing), status_of(await cancelling)} == {"CANCELLED"}
     assert await stage.books.stock(disc) == 9
     await stage.promise_kept(disc)
+
+
+async def test_the_row_of_a_group_stays_while_one_of_its_orders_is_open(stage: Stage) -> None:
+    disc, locked = await stage.disc(stock=9), await stage.disc(stock=9)
+    slow, quick = stage.request(f"slow-{uuid4()}", {disc: 1, locked: 1}), stage.request(f"quick-{uuid4()}", {disc: 1})
+    slow_id, quick_id = stage.order_id(slow.request_id), stage.order_id(quick.request_id)
+    batch = order_pb2.BatchCreateOrdersRequest(requests=[slow, quick])
+    # This one waits for longer than the catalog waits for a lock.
+    async with stage.second_order_service(CATALOG_TIMEOUT_S="8") as (_, stub), stage.recovery_at_rest():
+        async with stage.books.catalog.acquire() as connection, connection.transaction():
+            await connection.execute("SELECT FROM discs WHERE id = $1 FOR UPDATE", UUID(locked))
+            response = await stub.BatchCreateOrders(batch, timeout=CALL_TIMEOUT_S)
+        assert [result.error.reason for result in response.results] == ["ORDER_PENDING", ""]
+        assert await stage.books.on_disk(quick_id) == OnDisk("CONFIRMED", "RESERVED", 1)
+        assert await stage.books.on_disk(slow_id) == OnDisk("PENDING", None, 1)
+    await stage.books.nothing_open()
+    assert await stage.books.on_disk(slow_id) == OnDisk("CONFIRMED", "RESERVED", 0)
+    await stage.promise_kept(disc, locked)
 
 
 async def test_an_order_set_back_by_hand_after_its_release_ends_cancelled(stage: Stage) -> None:
