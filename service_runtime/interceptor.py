@@ -27,6 +27,18 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
     def __init__(self, *, slow_call_s: float) -> None:
         self._slow_call_s = slow_call_s
         self._wrapped: dict[str, Handler] = {}
+        self._running = 0
+        self._ended = asyncio.Event()
+
+    async def idle(self) -> None:
+        """Waits until no call runs."""
+        while self._running:
+            self._ended.clear()
+            await self._ended.wait()
+
+    def _end(self) -> None:
+        self._running -= 1
+        self._ended.set()
 
     async def intercept_service(
         self, continuation: Callable[[grpc.HandlerCallDetails], Awaitable[Any]], details: grpc.HandlerCallDetails
@@ -61,11 +73,13 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
     def _unary(self, method: str, behaviour: Callable[[Any, Context], Awaitable[Any]]) -> Callable[[Any, Context], Any]:
         async def answer(request: Any, context: Context) -> Any:
             started_s = time.perf_counter()
+            self._running += 1
             try:
                 return await behaviour(request, context)
             except Exception as error:  # noqa: BLE001 - whatever it is, its text must not reach the caller.
                 await self._abort(method, context, error)
             finally:
+                self._end()
                 self._log_if_slow(method, started_s)
 
         return answer
@@ -74,11 +88,14 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
         self, method: str, behaviour: Callable[[Any, Context], AsyncIterator[Any]]
     ) -> Callable[[Any, Context], Any]:
         async def answers(request: Any, context: Context) -> AsyncIterator[Any]:
+            self._running += 1
             try:
                 async for message in behaviour(request, context):
                     yield message
             except Exception as error:  # noqa: BLE001 - whatever it is, its text must not reach the caller.
                 await self._abort(method, context, error)
+            finally:
+                self._end()
 
         return answers
 
@@ -86,10 +103,13 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
         self, method: str, behaviour: Callable[[Any, Context], Awaitable[None]]
     ) -> Callable[[Any, Context], Any]:
         async def write(request: Any, context: Context) -> None:
+            self._running += 1
             try:
                 await behaviour(request, context)
             except Exception as error:  # noqa: BLE001 - whatever it is, its text must not reach the caller.
                 await self._abort(method, context, error)
+            finally:
+                self._end()
 
         return write
 

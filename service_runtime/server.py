@@ -16,6 +16,8 @@ from service_runtime.settings import ServerSettings
 
 EXIT_PORT_IN_USE = 1
 METADATA_SIZE_MAX_BYTES = 16 * 1024
+# How long the answers of calls that have ended may take to reach their callers when the server stops.
+FLUSH_TIMEOUT_S = 1.0
 # A client may ask this often whether a silent stream still lives; grpc's own default would cut it off for that.
 KEEPALIVE_PING_INTERVAL_MIN_MS = 15_000
 
@@ -44,8 +46,9 @@ class GrpcServer:
             interval_s=settings.health_interval_s,
             timeout_s=settings.health_timeout_s,
         )
+        self._calls = CallInterceptor(slow_call_s=settings.slow_call_s)
         self.grpc = grpc.aio.server(
-            interceptors=[CallInterceptor(slow_call_s=settings.slow_call_s)],
+            interceptors=[self._calls],
             maximum_concurrent_rpcs=settings.calls_running_max,
             options=[
                 # With it on, as is grpc's default, a second server on the port would silently take half of the calls.
@@ -84,7 +87,15 @@ class GrpcServer:
         log.info("draining")
         await self._health.drain()
         await cancelled_quietly(monitoring)
-        await self.grpc.stop(self._settings.drain_timeout_s)
+        stopping = asyncio.create_task(self.grpc.stop(self._settings.drain_timeout_s))
+        idle = asyncio.create_task(self._calls.idle())
+        await asyncio.wait([stopping, idle], return_when=asyncio.FIRST_COMPLETED)
+        await cancelled_quietly(idle)
+        # Answers are still on their way. A call that came at the very moment of the stop may be lost inside grpc, which then waits for it
+        # to the end of the grace: nobody runs it, so it is cut off.
+        await asyncio.wait([stopping], timeout=FLUSH_TIMEOUT_S)
+        await self.grpc.stop(0)
+        await stopping
         log.info("stopped")
 
 
