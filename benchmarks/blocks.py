@@ -39,7 +39,7 @@ async def run_block(block: Block) -> AsyncIterator[Round]:
     The first one of each row does not count: it warms up, and tells how many calls fit into a round.
     """
     for row in block.rows:
-        yield replace(await row.measure(), block=block.name, fault=WARM_UP)
+        yield replace(await row.measure(), block=block.name, number=0, fault=WARM_UP)
     rounds: list[Round] = []
     for number in range(1, block.rounds + EXTRA_ROUNDS_MAX + 1):
         for row in block.rows if number % 2 else reversed(block.rows):

@@ -7,6 +7,8 @@ from datetime import datetime
 
 import asyncpg
 
+from benchmarks.audit import Verdict, audit_sums
+
 CONNECT_TIMEOUT_S = 10.0
 STATEMENT_TIMEOUT_S = 60.0
 CONFIRMED = "CONFIRMED"
@@ -49,6 +51,10 @@ class Books:
         rows = await self._orders.fetch(NEW_ORDERS, mark.time)
         left = await self._catalog.fetchval(STOCK)
         return NewOrders({row["status"]: row["count"] for row in rows}, mark.stock - left)
+
+    async def audit(self) -> Verdict:
+        """Hold all orders against the ledger."""
+        return await audit_sums(self._orders, self._catalog)
 
 
 @asynccontextmanager

@@ -101,10 +101,21 @@ class Course:
             best = max(candidates, key=self._rate)
             self.results.ratios.append(RatioSpec(f"batch_{size}_vs_pgbench", best, PGBENCH, "batches"))
 
+    async def _measure_streams(self, main: BenchShop) -> None:
+        names = [f"stream_x{clients}" for clients in self._plan.streams]
+        streams = [
+            self._menu.stream(name, main, clients=clients)
+            for name, clients in zip(names, self._plan.streams, strict=True)
+        ]
+        await self._measure("streams", [self._menu.single(UNARY, main), *streams], self._plan.rounds)
+        self.results.ratios.append(RatioSpec("stream_vs_unary", max(names, key=self._rate), UNARY, "streams"))
+
     async def _measure_more(self, main: BenchShop) -> None:
         if self._generators.other is not None:
-            row = self._menu.single("unary_other_client", main, generator=self._generators.other)
+            row = self._menu.single("unary_ghz", main, generator=self._generators.other)
             await self._measure("client", [row], self._plan.rounds_other_client)
+        if self._plan.streams:
+            await self._measure_streams(main)
         if self._plan.crowds:
             crowds: list[Row] = [
                 self._menu.single(f"{UNARY}_{clients}", main, clients=clients) for clients in self._plan.crowds

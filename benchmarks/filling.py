@@ -51,8 +51,9 @@ WHERE discs.id = held.disc_id
 async def fill(server: LocalPostgres, databases: Mapping[str, str], props: Props, orders: int) -> None:
     """Put `orders` confirmed orders, and what they hold, into databases that nobody works on."""
     arguments = (orders, props.hot_disc_id, list(props.disc_ids), list(props.customer_ids))
-    await _copy_rows(server, databases["order"], "orders", ORDER_COLUMNS, arguments)
-    await _copy_rows(server, databases["catalog"], "reservations", RESERVATION_COLUMNS, arguments)
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(_copy_rows(server, databases["order"], "orders", ORDER_COLUMNS, arguments))
+        tasks.create_task(_copy_rows(server, databases["catalog"], "reservations", RESERVATION_COLUMNS, arguments))
     catalog = await _connect(server, databases["catalog"])
     try:
         await catalog.execute(TAKE_COPIES)

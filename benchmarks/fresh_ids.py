@@ -18,6 +18,7 @@ Handler = Any  # grpc has no type for handlers of its asyncio server.
 ORDERS: dict[str, Callable[[Any], Iterable[order_pb2.CreateOrderRequest]]] = {
     f"/{SERVICE}/CreateOrder": lambda request: (request,),
     f"/{SERVICE}/BatchCreateOrders": lambda request: request.requests,
+    f"/{SERVICE}/PlaceOrders": lambda request: request.requests,
 }
 
 

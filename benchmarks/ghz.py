@@ -41,7 +41,16 @@ class Ghz:
         command: list[str | Path] = [
             *(self._program, "--insecure", "--proto", ROOT / PROTO, "--import-paths", ROOT / "protos"),
             *("--call", call.method.lstrip("/"), "--binary-file", body, "--timeout", CALL_TIMEOUT),
-            *("--total", str(calls), "--concurrency", str(clients), "--connections", str(clients)),
+            *(
+                "--stream-call-count",
+                str(call.messages),
+                "--total",
+                str(calls),
+                "--concurrency",
+                str(clients),
+                "--connections",
+                str(clients),
+            ),
             *("--format", "json", "--output", report, call.address),
         ]
         await run_program(command, timeout_s=TIMEOUT_S)

@@ -33,7 +33,8 @@ class H2load:
         """Make the load; HTTP says nothing of a call's status, so that outcomes have to be counted in the databases."""
         number = next(self._numbers)
         body, log = self._folder / f"{number}.body", self._folder / f"{number}.log"
-        body.write_bytes(FRAME_UNCOMPRESSED + len(call.message).to_bytes(FRAME_LENGTH_SIZE) + call.message)
+        frame = FRAME_UNCOMPRESSED + len(call.message).to_bytes(FRAME_LENGTH_SIZE) + call.message
+        body.write_bytes(frame * call.messages)
         headers = [part for header in HEADERS for part in ("--header", header)]
         command: list[str | Path] = [
             *(self._program, "--requests", str(calls), "--clients", str(clients), "--max-concurrent-streams", "1"),

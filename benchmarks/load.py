@@ -14,11 +14,12 @@ TOLD_SIZE_MAX = 2_000
 
 @dataclass(frozen=True)
 class Call:
-    """What all clients ask, over and over."""
+    """What all clients ask, over and over: a message or, in a stream, several equal ones."""
 
     address: str
     method: str
     message: bytes
+    messages: int = 1
 
 
 @dataclass(frozen=True)

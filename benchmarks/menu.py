@@ -15,6 +15,9 @@ from local_shop.processes import ServiceProcess
 
 CREATE = f"/{SERVICE}/CreateOrder"
 BATCH_CREATE = f"/{SERVICE}/BatchCreateOrders"
+PLACE = f"/{SERVICE}/PlaceOrders"
+# Orders in a message of a stream.
+MESSAGE_SIZE = 100
 # Single callers beside batches, and what they are beside.
 BESIDE_CLIENTS, BESIDE_BATCH_CLIENTS, BESIDE_BATCH_SIZE = 20, 4, 1_000
 
@@ -71,6 +74,20 @@ class Menu:
             pace=self._pace(clients, size=size),
             orders_per_call=size,
             status=CONFIRMED,
+        )
+
+    def stream(self, name: str, shop: BenchShop, *, clients: int) -> OrderRow:
+        """Orders of the hot disc, as so many streams at once; a call is a whole stream, and another one follows it."""
+        message = self._props.message(self._props.hot_disc_id, MESSAGE_SIZE).SerializeToString()
+        size = MESSAGE_SIZE * self._plan.stream_messages
+        return OrderRow(
+            name,
+            shop=shop,
+            generator=self._generator,
+            call=Call(shop.local.order_addr, PLACE, message, self._plan.stream_messages),
+            clients=clients,
+            pace=self._pace(clients, size=size),
+            orders_per_call=size,
         )
 
     def beside_batches(self, name: str, shop: BenchShop) -> BesideBatches:

@@ -56,6 +56,7 @@ PANELS: Mapping[str, Sequence[Bar]] = {
         Bar("pgbench", "pgbench: UPDATE and INSERT", is_ours=False),
         Bar("batch_100", "BatchCreateOrders of 100"),
         Bar("batch_1000", "BatchCreateOrders of 1,000"),
+        Bar("stream", "PlaceOrders, a stream of messages of 100"),
     ),
     "CreateOrder with more clients, more discs, more orders": (
         Bar("unary_1", "1 client"),

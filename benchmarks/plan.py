@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 CLIENTS = 90
 # The audits and the end of the last part come on top.
-QUICK_BUDGET_S = 130.0
+QUICK_BUDGET_S = 115.0
 POOL_SIZES = (8, 16, 32)
 QUICK_BATCHES = {1_000: (4,)}
 BATCHES = {100: (1, 4, 8), 1_000: (1, 4, 8)}
@@ -18,8 +18,9 @@ class Plan:
 
     Each part of the run has its share of `budget_s`, counted from the start; beyond that `rounds_min` are enough.
 
-    `batches` are numbers of callers by orders in a call. `crowds`, `spread`, `beside` and `rows_filled` are for a full run: other numbers
-    of clients, a thousand discs, single callers beside batches, and orders that a shop has before its first one.
+    `batches` are numbers of callers by orders in a call; `streams` are numbers of streams at once, each of `stream_messages`. The others
+    are for a full run: `crowds` of other numbers of clients, `spread` over many discs, single callers `beside` batches, and `rows_filled`,
+    orders that a shop has before its first one.
     """
 
     quick: bool
@@ -35,6 +36,8 @@ class Plan:
     clients: int = CLIENTS
     pool_sizes: Sequence[int] = POOL_SIZES
     batches: Mapping[int, Sequence[int]] = field(default_factory=lambda: QUICK_BATCHES)
+    streams: Sequence[int] = ()
+    stream_messages: int = 50
     crowds: Sequence[int] = ()
     spread: bool = False
     beside: bool = False
@@ -58,6 +61,7 @@ def full_plan() -> Plan:
         round_s=3.0,
         round_alone_s=1.0,
         batches=BATCHES,
+        streams=(1, 4),
         crowds=CROWDS,
         spread=True,
         beside=True,
@@ -76,6 +80,8 @@ def smallest_plan() -> Plan:
         calls_max=200,
         pool_sizes=(8, 16),
         batches={100: (1, 2), 1_000: (1,)},
+        streams=(1, 2),
+        stream_messages=2,
         crowds=(8, 90),
         spread=True,
         beside=True,

@@ -40,3 +40,7 @@ class Props:
     def batch(self, disc_id: str, size: int) -> order_pb2.BatchCreateOrdersRequest:
         """Return a request for `size` orders of one copy each."""
         return order_pb2.BatchCreateOrdersRequest(requests=[self.request(disc_id)] * size)
+
+    def message(self, disc_id: str, size: int) -> order_pb2.PlaceOrdersRequest:
+        """Return a stream's message with `size` orders of one copy each."""
+        return order_pb2.PlaceOrdersRequest(requests=[self.request(disc_id)] * size)

@@ -8,8 +8,8 @@ from typing import Any
 from benchmarks.figures import Spread, counted_by_row, cpu_medians, median_rate, ratios
 from benchmarks.results import Results
 
-# Of rows that come in several sizes, the one that the ratio is made of has this name too.
-BATCH_RATIO_SUFFIX = "_vs_pgbench"
+# Of rows with several numbers of callers, the quickest, of which the ratio is made, also has a name without that number.
+BEST = {"batch_100_vs_pgbench": "batch_100", "batch_1000_vs_pgbench": "batch_1000", "stream_vs_unary": "stream"}
 
 
 @dataclass(frozen=True)
@@ -33,16 +33,18 @@ class Report:
     @property
     def faults(self) -> list[str]:
         """Why the run is not to be believed."""
-        missing = [f"no round of {name} counts" for name, spread in self.spreads.items() if spread is None]
+        counted = counted_by_row(self.results.rounds)
+        rows = [row for row in dict.fromkeys(told.row for told in self.results.rounds) if row not in counted]
+        missing = [name for name, spread in self.spreads.items() if spread is None]
         audits = [fault for verdict in self.results.verdicts.values() for fault in verdict.faults]
-        return [*missing, *audits]
+        return [*(f"no round of {name} counts" for name in (*rows, *missing)), *audits]
 
     def as_json(self) -> dict[str, Any]:
         """Return the report as it is written to bench.json."""
         rows = counted_by_row(self.results.rounds)
         for spec in self.results.ratios:
-            if spec.name.startswith("batch_") and spec.over in rows:
-                rows[spec.name.removesuffix(BATCH_RATIO_SUFFIX)] = rows[spec.over]
+            if spec.name in BEST and spec.over in rows:
+                rows[BEST[spec.name]] = rows[spec.over]
         spreads = self.spreads
         return {
             "quick": self.quick,

@@ -3,11 +3,11 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
+from benchmarks.audit import Verdict
 from benchmarks.blocks import Block, run_block
 from benchmarks.figures import RatioSpec
 from benchmarks.progress import Progress
 from benchmarks.rounds import Round
-from benchmarks.shops import Verdict
 
 
 @dataclass
