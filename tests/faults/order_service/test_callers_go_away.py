@@ -15,6 +15,12 @@ CALLS = 400
 CALLS_AT_ONCE = 10
 DEADLINE_MAX_S = 0.1
 CANCELS = 100
+LARGEST_GROUP = "SELECT max(cardinality(order_ids)) FROM open_work"
+
+
+async def heard(stage: Stage) -> None:
+    """Waits until the service has taken up what was sent to it before."""
+    await stage.shop.order.ListOrders(order_pb2.ListOrdersRequest(page_size=1), timeout=CALL_TIMEOUT_S)
 
 
 async def test_deadlines_that_end_midway_leave_every_order_decided_once(stage: Stage) -> None:
@@ -62,8 +68,7 @@ async def test_an_order_goes_on_without_the_caller_who_hung_up(stage: Stage) -> 
             held = await taken_in.reached()
             call.cancel()
             assert await call.code() is grpc.StatusCode.CANCELLED
-            # The service has heard of it when it answers a call that came after it on the same connection.
-            await stage.shop.order.GetOrder(order_pb2.GetOrderRequest(id=stage.order_id(request_id)), timeout=5)
+            await heard(stage)
             held.go()
             # Recovery rests: nobody else drives the order there.
             (await decided.reached()).go()
@@ -83,7 +88,7 @@ async def test_a_cancel_goes_on_without_the_caller_who_hung_up(stage: Stage) -> 
             held = await released.reached()
             call.cancel()
             assert await call.code() is grpc.StatusCode.CANCELLED
-            await stage.shop.order.GetOrder(order_pb2.GetOrderRequest(id=order.id), timeout=5)
+            await heard(stage)
             held.go()
             (await cancelled.reached()).go()
         assert (await stage.books.on_disk(order.id)).order == "CANCELLED"
@@ -93,16 +98,28 @@ async def test_a_cancel_goes_on_without_the_caller_who_hung_up(stage: Stage) -> 
 async def test_a_caller_who_hangs_up_takes_nobody_along(stage: Stage) -> None:
     disc = await stage.disc(stock=50)
     request_ids = [f"together-{uuid4()}" for _ in range(20)]
-    async with stage.failpoints.trap("order.taken_in") as trap:
-        # The first asks twice; one of the two hangs up.
+    async with stage.recovery_at_rest(), stage.failpoints.trap("order.taken_in") as trap:
+        ahead = asyncio.create_task(stage.place(f"ahead-{uuid4()}", {disc: 1}))
+        held = await trap.reached()
+        # These wait for the group that is under way, and are the next one together. The first of them asks twice.
         calls = [
             stage.shop.order.CreateOrder(stage.request(request_id, {disc: 1}), timeout=CALL_TIMEOUT_S)
             for request_id in (request_ids[0], *request_ids)
         ]
-        await trap.reached()
-        calls[0].cancel()
-        assert await calls[0].code() is grpc.StatusCode.CANCELLED
-    orders = await asyncio.gather(*calls[1:])
-    assert [(order.id, status_of(order)) for order in orders] == [(stage.order_id(r), "CONFIRMED") for r in request_ids]
-    assert await stage.books.stock(disc) == 50 - len(request_ids)
+        await asyncio.sleep(0)
+        await heard(stage)
+        held.go()
+        held = await trap.reached()
+        assert await stage.books.orders.fetchval(LARGEST_GROUP) == len(request_ids)
+        for call in (calls[0], calls[len(calls) // 2]):
+            call.cancel()
+            assert await call.code() is grpc.StatusCode.CANCELLED
+        await heard(stage)
+        held.go()
+        answered = [*calls[1 : len(calls) // 2], *calls[len(calls) // 2 + 1 :]]
+        assert {status_of(order) for order in await asyncio.gather(*answered)} == {"CONFIRMED"}
+    assert status_of(await ahead) == "CONFIRMED"
+    orders = [await stage.client.get_order(stage.order_id(request_id)) for request_id in request_ids]
+    assert {status_of(order) for order in orders} == {"CONFIRMED"}
+    assert await stage.books.stock(disc) == 50 - 1 - len(request_ids)
     await stage.promise_kept(disc)
