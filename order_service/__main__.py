@@ -23,7 +23,7 @@ from recordshop.catalog.v1 import stock_pb2
 from recordshop.customer.v1 import customer_pb2
 from recordshop.order.v1 import order_pb2, order_pb2_grpc
 from service_runtime.channels import open_channel
-from service_runtime.database import open_database
+from service_runtime.database import Database, open_database
 from service_runtime.group_commit import GroupLimits
 from service_runtime.logs import configure_logs
 from service_runtime.server import GrpcServer, run_process
@@ -45,20 +45,7 @@ async def serve(settings: OrderSettings) -> None:
         customers = CustomerClient(channel=customer_channel, timeout_s=settings.customer_timeout_s)
         orders = OrderRepository(database=database, recovery_age_s=settings.recovery_age_s)
         processing = OrderProcessing(orders=orders, catalog=catalog)
-        recovery = Recovery(
-            journal=Journal(
-                database=database,
-                age_s=settings.recovery_age_s,
-                lease_s=settings.recovery_lease_s,
-                backoff_max_s=settings.recovery_backoff_max_s,
-            ),
-            orders=orders,
-            processing=processing,
-            interval_s=settings.recovery_interval_s,
-            lease_s=settings.recovery_lease_s,
-            batch_size=settings.recovery_batch_size,
-            concurrency=settings.recovery_concurrency,
-        )
+        recovery = _recovery(settings, database, orders, processing)
         tasks = await stack.enter_async_context(
             DurableTasks(running_max=settings.cancels_running_max, drain_timeout_s=settings.drain_timeout_s)
         )
@@ -90,6 +77,26 @@ async def serve(settings: OrderSettings) -> None:
         order_pb2_grpc.add_OrderServiceServicer_to_server(servicer, server.grpc)
         await stack.enter_async_context(recovery.running())
         await server.run_until_signal()
+
+
+def _recovery(
+    settings: OrderSettings, database: Database, orders: OrderRepository, processing: OrderProcessing
+) -> Recovery:
+    journal = Journal(
+        database=database,
+        age_s=settings.recovery_age_s,
+        lease_s=settings.recovery_lease_s,
+        backoff_max_s=settings.recovery_backoff_max_s,
+    )
+    return Recovery(
+        journal=journal,
+        orders=orders,
+        processing=processing,
+        interval_s=settings.recovery_interval_s,
+        lease_s=settings.recovery_lease_s,
+        batch_size=settings.recovery_batch_size,
+        concurrency=settings.recovery_concurrency,
+    )
 
 
 def _limits(settings: OrderSettings) -> tuple[GroupLimits, GroupLimits]:
