@@ -16,6 +16,8 @@ from local_shop.shop_env import ShopEnv
 ROOT = Path(__file__).parents[3]
 START_TIMEOUT_S = 60.0
 TARGET_TIMEOUT_S = 240.0
+# Tests that make started have these: a make inside of another says where it enters and leaves.
+OF_AN_OUTER_MAKE = {"MAKEFLAGS", "MAKELEVEL", "MFLAGS", "MAKE_TERMOUT", "MAKE_TERMERR"}
 STUBS = ROOT / "recordshop" / "order" / "v1" / "order_pb2_grpc.py"
 
 pytestmark = [
@@ -31,11 +33,16 @@ def made_environment() -> None:
     assert (ROOT / ".venv" / "bin" / "python").exists(), "make test makes .venv first"
 
 
+def environment(folder: Path, **settings: str) -> dict[str, str]:
+    inherited = {name: value for name, value in os.environ.items() if name not in OF_AN_OUTER_MAKE}
+    return inherited | {"SHOP_DIR": str(folder)} | settings
+
+
 def make(target: str, folder: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         ["make", target],
         cwd=ROOT,
-        env=os.environ | {"SHOP_DIR": str(folder)},
+        env=environment(folder),
         capture_output=True,
         text=True,
         timeout=TARGET_TIMEOUT_S,
@@ -51,7 +58,7 @@ def running_by_make(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     with subprocess.Popen(
         ["make", "run"],
         cwd=ROOT,
-        env=os.environ | {"SHOP_DIR": str(folder)} | ports,
+        env=environment(folder, **ports),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
