@@ -12,6 +12,7 @@ import pytest
 
 from local_shop.ports import free_ports
 from local_shop.shop_env import ShopEnv
+from tests.support.shop_command import ShopCommand
 
 ROOT = Path(__file__).parents[3]
 START_TIMEOUT_S = 60.0
@@ -64,9 +65,9 @@ def running_by_make(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         text=True,
         start_new_session=True,
     ) as process:
-        assert process.stdout is not None
-        lines = iter(process.stdout.readline, "")
-        assert any("Ctrl-C closes it" in line for line in lines), "the shop did not start"
+        shop = ShopCommand(process)
+        shop.read_until("Ctrl-C closes it")
+        shop.wait_for(folder / "shop.env")
         yield folder
         # A terminal sends Ctrl-C to everybody in the foreground.
         os.killpg(process.pid, signal.SIGINT)
