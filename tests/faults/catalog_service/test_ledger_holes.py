@@ -1,6 +1,9 @@
 """The stock room's own holes, as orders fall into them."""
 
 import asyncio
+from collections.abc import Callable
+from functools import partial
+from typing import Any
 from uuid import UUID, uuid4
 
 import asyncpg
@@ -16,6 +19,7 @@ from tests.faults.stage import CALL_TIMEOUT_S, Lines, Stage
 from tests.faults.waiting import eventually
 
 WAITING_FOR_ME = "SELECT count(*) FROM pg_stat_activity WHERE pg_backend_pid() = ANY (pg_blocking_pids(pid))"
+LOCK = "SELECT FROM discs WHERE id = $1 FOR UPDATE NOWAIT"
 TOMBSTONE = """
 INSERT INTO reservations (disc_id, reservation_id, state, quantity, line_count)
 SELECT disc_id, $2, 'RELEASED', 0, cardinality($1::uuid[]) FROM unnest($1::uuid[]) AS disc_id
@@ -144,6 +148,42 @@ async def test_orders_of_several_discs_in_opposite_orders_never_deadlock(stage: 
     assert [await stage.books.stock(disc) for disc in discs] == [60 - told_of[40:].count("CONFIRMED")] * 4
     assert deadlocks_told(stage) == log_before
     await stage.promise_kept(*discs)
+
+
+@pytest.mark.parametrize("what", ["reserve", "group", "release"])
+async def test_who_waits_for_a_disc_holds_none_that_comes_after_it(stage: Stage, what: str) -> None:
+    first, second = sorted([await stage.disc(stock=9), await stage.disc(stock=9)])
+    for _ in range(6):
+        ids = [str(uuid4()), str(uuid4())]
+        lines = [stock_pb2.StockLine(disc_id=disc, quantity=1) for disc in (second, first)]
+        both = stock_pb2.ReserveStockRequest(reservation_id=ids[0], lines=lines)
+        singles = [stock_pb2.ReserveStockRequest(reservation_id=ids[n], lines=[line]) for n, line in enumerate(lines)]
+        releases = [stock_pb2.ReleaseStockRequest(reservation_id=ids[0], disc_ids=[second, first])]
+        if what == "group":
+            group = stock_pb2.BatchReserveStockRequest(requests=singles)
+            await waits_with_empty_hands(stage, partial(stage.shop.stock.BatchReserveStock, group), first, second)
+            asked = zip(ids, (second, first), strict=True)
+            releases = [stock_pb2.ReleaseStockRequest(reservation_id=own, disc_ids=[disc]) for own, disc in asked]
+        elif what == "reserve":
+            await waits_with_empty_hands(stage, partial(stage.shop.stock.ReserveStock, both), first, second)
+        else:
+            await stage.shop.stock.ReserveStock(both, timeout=CALL_TIMEOUT_S)
+            await waits_with_empty_hands(stage, partial(stage.shop.stock.ReleaseStock, releases[0]), first, second)
+        for release in releases:
+            await stage.shop.stock.ReleaseStock(release, timeout=CALL_TIMEOUT_S)
+    await stage.promise_kept(first, second)
+
+
+async def waits_with_empty_hands(
+    stage: Stage, call: "Callable[..., grpc.aio.UnaryUnaryCall[Any, Any]]", first: str, second: str
+) -> None:
+    """Has the call wait for the first disc, and takes the second one meanwhile, which must be free."""
+    async with stage.books.catalog.acquire() as connection, connection.transaction():
+        await connection.execute(LOCK, UUID(first))
+        code = asyncio.ensure_future(call(timeout=CALL_TIMEOUT_S).code())
+        await eventually(lambda: connection.fetchval(WAITING_FOR_ME), lambda count: count == 1)
+        await connection.execute(LOCK, UUID(second))
+    assert await code is grpc.StatusCode.OK
 
 
 def deadlocks_told(stage: Stage) -> int:
