@@ -12,6 +12,7 @@ from order_service.model import Order, Refused, RejectionReason, Released, Reser
 from recordshop.catalog.v1 import stock_pb2, stock_pb2_grpc
 from service_runtime.deadline import Deadline
 from service_runtime.errors import Internal, ServiceError, error_info
+from service_runtime.uuids import uuid_from_trusted
 
 LEDGER_PAGE_SIZE = 1_000
 BALANCE_PAGE_SIZE = 100
@@ -92,7 +93,7 @@ class CatalogClient:
         request = stock_pb2.ListReservationsRequest(page_size=LEDGER_PAGE_SIZE, disc_id=str(disc_id or ""))
         async for page in self._pages(self._stub.ListReservations, request):
             for entry in page.entries:
-                yield _held_line(UUID(entry.reservation_id), entry.state, entry.line)
+                yield _held_line(uuid_from_trusted(entry.reservation_id), entry.state, entry.line)
 
     async def balances(self, disc_ids: Sequence[UUID]) -> AsyncIterator[StockBalance]:
         """Walks over the balances of these discs or, if none is named, of all, in the order of their ids."""
@@ -101,7 +102,9 @@ class CatalogClient:
         )
         async for page in self._pages(self._stub.ListStockBalances, request):
             for balance in page.balances:
-                yield StockBalance(UUID(balance.disc_id), balance.opening, balance.moved, balance.left, balance.held)
+                yield StockBalance(
+                    uuid_from_trusted(balance.disc_id), balance.opening, balance.moved, balance.left, balance.held
+                )
 
     async def _pages(self, method: Callable[..., Awaitable[Any]], request: Any) -> AsyncIterator[Any]:
         while True:
@@ -128,7 +131,7 @@ def _stock_answer(result: stock_pb2.ReserveStockResult) -> StockAnswer | Service
         return Released()
     if refusal.reason not in REFUSALS:
         return CatalogUnavailable() if refusal.code in NO_ANSWER_CODES else Internal()
-    disc_ids = [UUID(disc_id) for disc_id in refusal.metadata["disc_id"].split(",")]
+    disc_ids = [uuid_from_trusted(disc_id) for disc_id in refusal.metadata["disc_id"].split(",")]
     left = [int(stock) for stock in refusal.metadata["left"].split(",") if stock]
     return Refused(
         reason=REFUSALS[refusal.reason], disc_ids=disc_ids, stock_left=dict(zip(disc_ids, left, strict=False))
@@ -137,7 +140,7 @@ def _stock_answer(result: stock_pb2.ReserveStockResult) -> StockAnswer | Service
 
 def _held_line(order_id: UUID, state: int, line: stock_pb2.ReservationLine) -> HeldLine:
     return HeldLine(
-        disc_id=UUID(line.disc_id),
+        disc_id=uuid_from_trusted(line.disc_id),
         order_id=order_id,
         is_reserved=state == stock_pb2.RESERVATION_STATE_RESERVED,
         quantity=line.quantity,

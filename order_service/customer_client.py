@@ -9,6 +9,7 @@ from order_service.errors import CustomerNotFound, CustomersUnavailable
 from order_service.model import Customer
 from recordshop.customer.v1 import customer_pb2, customer_pb2_grpc
 from service_runtime.errors import ServiceError
+from service_runtime.uuids import uuid_from_trusted
 
 
 class CustomerClient:
@@ -25,7 +26,7 @@ class CustomerClient:
             response = await self._stub.BatchGetCustomers(request, timeout=self._timeout_s)
         except grpc.aio.AioRpcError:
             return [CustomersUnavailable()] * len(customer_ids)
-        known = {UUID(customer.id): _customer(customer) for customer in response.customers}
+        known = {uuid_from_trusted(customer.id): _customer(customer) for customer in response.customers}
         return [
             known.get(customer_id) or CustomerNotFound({"customer_id": str(customer_id)})
             for customer_id in customer_ids

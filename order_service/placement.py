@@ -102,7 +102,7 @@ async def one_decision_each(
 
 def single_lane(placer: GroupPlacer, limits: GroupLimits) -> PlacementLane:
     """Places the orders of single calls; groups under way at once have no disc in common."""
-    return GroupCommit(commit=placer.place, keys=lambda draft: draft.quantities, limits=limits)
+    return GroupCommit(commit=placer.place, keys=lambda draft: draft.lines.ids, limits=limits)
 
 
 def bulk_lane(placer: GroupPlacer, limits: GroupLimits) -> PlacementLane:

@@ -1,7 +1,6 @@
 """Orders as rows: what is written for them, and what is read back."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -48,7 +47,7 @@ def new_order(draft: OrderDraft, customer: Customer, work_id: UUID, insert_time:
         customer_name=customer.name,
         masked_document=customer.masked_document,
         fingerprint=draft.fingerprint,
-        lines=[OrderLine(disc_id, draft.quantities[disc_id]) for disc_id in draft.disc_ids],
+        lines=list(map(OrderLine, *draft.lines)),
         total_cents=0,
         status=first_status(customer),
         reason=first_reason(customer),
@@ -67,11 +66,12 @@ def decided_order(order: Order, answer: Reserved | Refused, decide_time: datetim
             for line, sold in zip(order.lines, answer.lines, strict=True)
         ]
         total = total_cents(order, answer.lines)
-        return replace(order, status=OrderStatus.CONFIRMED, lines=lines, total_cents=total, update_time=decide_time)
-    rejected = replace(order, status=OrderStatus.REJECTED, reason=answer.reason, update_time=decide_time)
+        return order._replace(status=OrderStatus.CONFIRMED, lines=lines, total_cents=total, update_time=decide_time)
+    rejected = order._replace(status=OrderStatus.REJECTED, reason=answer.reason, update_time=decide_time)
     if answer.reason is not RejectionReason.OUT_OF_STOCK:
-        return replace(rejected, refused_disc_ids=tuple(answer.disc_ids))
-    return replace(rejected, lines=[replace(line, stock_left=answer.stock_left[line.disc_id]) for line in order.lines])
+        return rejected._replace(refused_disc_ids=tuple(answer.disc_ids))
+    lines = [line._replace(stock_left=answer.stock_left[line.disc_id]) for line in order.lines]
+    return rejected._replace(lines=lines)
 
 
 def total_cents(order: Order, sold: Sequence[SoldLine] | None) -> int:

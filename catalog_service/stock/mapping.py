@@ -22,9 +22,9 @@ from catalog_service.stock.model import (
 )
 from recordshop.catalog.v1 import stock_pb2
 from service_runtime.errors import Internal, InvalidArgument, ServiceError
-from service_runtime.quantities import read_quantities
+from service_runtime.quantities import read_lines
 from service_runtime.timestamps import timestamp
-from service_runtime.validation import reading_fields
+from service_runtime.validation import Fields, reading_fields
 
 REASON_LENGTH_MAX = 200
 REFUSALS: dict[Refusal, type[ServiceError]] = {
@@ -45,11 +45,12 @@ MOVEMENT_STATES = {
 
 def reservation_request(request: stock_pb2.ReserveStockRequest) -> ReservationRequest:
     """Reads a request; lines of one disc are added up."""
-    with reading_fields() as fields:
-        reservation_id = fields.uuid("reservation_id", request.reservation_id)
-        lines = [(line.disc_id, line.quantity) for line in request.lines]
-        quantities = read_quantities(fields, lines, id_name="disc_id", lines_max=LINES_MAX, quantity_max=QUANTITY_MAX)
-    return ReservationRequest(id=reservation_id, quantities=quantities)
+    fields = Fields()
+    reservation_id = fields.uuid("reservation_id", request.reservation_id)
+    asked = [(line.disc_id, line.quantity) for line in request.lines]
+    lines = read_lines(fields, asked, id_name="disc_id", lines_max=LINES_MAX, quantity_max=QUANTITY_MAX)
+    fields.raise_if_bad()
+    return ReservationRequest.of(reservation_id, lines)
 
 
 def reservation_requests(request: stock_pb2.BatchReserveStockRequest) -> list[ReservationRequest | ServiceError]:
