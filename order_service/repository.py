@@ -6,19 +6,8 @@ from uuid import UUID, uuid4
 import asyncpg
 
 from order_service.errors import OrderNotFound
-from order_service.model import Customer, Order, OrderDraft, OrderStatus, Refused, Reserved
-from order_service.rows import (
-    array_literal,
-    decided_order,
-    first_reason,
-    first_status,
-    left_literal,
-    new_order,
-    off_sale_literal,
-    order_from_row,
-    text_array_literal,
-    total_cents,
-)
+from order_service.model import Customer, Order, OrderDraft, Refused, Reserved
+from order_service.rows import decided_order, decision_row, insert_row, new_order, order_from_row
 from service_runtime.database import Connection, Database
 
 # An order that exists wins, and is written to: that makes a repeated call wait for a synchronous standby as the first one did, and sees a
@@ -126,24 +115,10 @@ class OrderRepository:
         Answers them in their order; one that existed as it stands.
         """
         work_id = uuid4()
+        # Everybody writes in the order of ids, or two groups could wait for each other.
         by_id = sorted(placements, key=lambda placement: placement[0].order_id)
-        drafts = [draft for draft, _ in by_id]
-        customers = [customer for _, customer in by_id]
-        rows = await self._write(
-            INSERT,
-            [draft.order_id for draft in drafts],
-            [draft.customer_id for draft in drafts],
-            [draft.request_id for draft in drafts],
-            [draft.fingerprint for draft in drafts],
-            [customer.name for customer in customers],
-            [customer.masked_document for customer in customers],
-            [array_literal(draft.lines.ids) for draft in drafts],
-            [array_literal(draft.lines.quantities) for draft in drafts],
-            [first_status(customer) for customer in customers],
-            [first_reason(customer) for customer in customers],
-            work_id,
-            self._recovery_age_s,
-        )
+        columns = zip(*[insert_row(draft, customer) for draft, customer in by_id], strict=True)
+        rows = await self._write(INSERT, *columns, work_id, self._recovery_age_s)
         existing = {row["id"]: order_from_row(row) for row in rows if row["id"] is not None}
         insert_time = rows[0]["insert_time"]
         return [
@@ -169,22 +144,9 @@ class OrderRepository:
     async def decide(self, answers: Sequence[tuple[Order, Reserved | Refused]]) -> list[Order]:
         """PENDING becomes CONFIRMED or REJECTED, with what was sold or left. Answers the orders as they are after that, in their order."""
         by_id = sorted(answers, key=lambda pair: pair[0].id)
-        orders = [order for order, _ in by_id]
-        sold = [answer.lines if isinstance(answer, Reserved) else None for _, answer in by_id]
-        refused = [answer if isinstance(answer, Refused) else None for _, answer in by_id]
-        rows = await self._write(
-            DECIDE,
-            [order.id for order in orders],
-            [OrderStatus.CONFIRMED if lines is not None else OrderStatus.REJECTED for lines in sold],
-            [refusal and refusal.reason for refusal in refused],
-            [lines and text_array_literal(line.name for line in lines) for lines in sold],
-            [lines and text_array_literal(line.artist for line in lines) for lines in sold],
-            [lines and array_literal(line.price_cents for line in lines) for lines in sold],
-            [total_cents(order, lines) for order, lines in zip(orders, sold, strict=True)],
-            [refusal and left_literal(order, refusal) for order, refusal in zip(orders, refused, strict=True)],
-            [refusal and off_sale_literal(refusal) for refusal in refused],
-            list({order.work_id for order in orders if order.work_id is not None}),
-        )
+        columns = zip(*[decision_row(order, answer) for order, answer in by_id], strict=True)
+        work_ids = {order.work_id for order, _ in answers if order.work_id is not None}
+        rows = await self._write(DECIDE, *columns, list(work_ids))
         missed = [row["id"] for row in rows if row["id"] is not None]
         others = {order.id: order for order in [await self.find(order_id) for order_id in missed] if order is not None}
         decide_time = rows[0]["decide_time"]

@@ -1,7 +1,8 @@
 """Orders as rows: what is written for them, and what is read back."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
@@ -14,8 +15,10 @@ from order_service.model import (
     Refused,
     RejectionReason,
     Reserved,
-    SoldLine,
 )
+
+# Distinct texts of orders that are written at about the same time, most of which are for the same few discs.
+TEXTS_KEPT_MAX = 256
 
 
 def array_literal(values: Iterable[object]) -> str:
@@ -23,18 +26,33 @@ def array_literal(values: Iterable[object]) -> str:
     return "{" + ",".join(map(str, values)) + "}"
 
 
-def text_array_literal(values: Iterable[str]) -> str:
+@lru_cache(maxsize=TEXTS_KEPT_MAX)
+def text_array_literal(values: tuple[str, ...]) -> str:
     """Writes a PostgreSQL array of texts (PostgreSQL manual, 8.15.6)."""
     return array_literal('"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"' for value in values)
 
 
-def first_status(customer: Customer) -> OrderStatus:
-    """The status that an order is taken in with."""
+def insert_row(draft: OrderDraft, customer: Customer) -> tuple[object, ...]:
+    """What is written for an order that is taken in: an inactive customer's is rejected at once."""
+    return (
+        draft.order_id,
+        draft.customer_id,
+        draft.request_id,
+        draft.fingerprint,
+        customer.name,
+        customer.masked_document,
+        array_literal(draft.lines.ids),
+        array_literal(draft.lines.quantities),
+        _first_status(customer),
+        _first_reason(customer),
+    )
+
+
+def _first_status(customer: Customer) -> OrderStatus:
     return OrderStatus.PENDING if customer.active else OrderStatus.REJECTED
 
 
-def first_reason(customer: Customer) -> RejectionReason | None:
-    """The reason that an order is taken in with: an inactive customer's is rejected at once."""
+def _first_reason(customer: Customer) -> RejectionReason | None:
     return None if customer.active else RejectionReason.CUSTOMER_INACTIVE
 
 
@@ -49,13 +67,35 @@ def new_order(draft: OrderDraft, customer: Customer, work_id: UUID, insert_time:
         fingerprint=draft.fingerprint,
         lines=list(map(OrderLine, *draft.lines)),
         total_cents=0,
-        status=first_status(customer),
-        reason=first_reason(customer),
+        status=_first_status(customer),
+        reason=_first_reason(customer),
         refused_disc_ids=(),
         create_time=insert_time,
         update_time=insert_time,
         work_id=work_id,
     )
+
+
+def decision_row(order: Order, answer: Reserved | Refused) -> tuple[object, ...]:
+    """What is written for an order that is decided."""
+    if isinstance(answer, Reserved):
+        return (
+            order.id,
+            OrderStatus.CONFIRMED,
+            None,
+            text_array_literal(tuple([line.name for line in answer.lines])),
+            text_array_literal(tuple([line.artist for line in answer.lines])),
+            array_literal([line.price_cents for line in answer.lines]),
+            _total_cents(order, answer),
+            None,
+            None,
+        )
+    left = off_sale = None
+    if answer.reason is RejectionReason.OUT_OF_STOCK:
+        left = array_literal([answer.stock_left[disc_id] for disc_id in order.disc_ids])
+    else:
+        off_sale = array_literal(answer.disc_ids)
+    return (order.id, OrderStatus.REJECTED, answer.reason, None, None, None, 0, left, off_sale)
 
 
 def decided_order(order: Order, answer: Reserved | Refused, decide_time: datetime) -> Order:
@@ -65,7 +105,7 @@ def decided_order(order: Order, answer: Reserved | Refused, decide_time: datetim
             OrderLine(line.disc_id, line.quantity, sold.name, sold.artist, sold.price_cents)
             for line, sold in zip(order.lines, answer.lines, strict=True)
         ]
-        total = total_cents(order, answer.lines)
+        total = _total_cents(order, answer)
         return order._replace(status=OrderStatus.CONFIRMED, lines=lines, total_cents=total, update_time=decide_time)
     rejected = order._replace(status=OrderStatus.REJECTED, reason=answer.reason, update_time=decide_time)
     if answer.reason is not RejectionReason.OUT_OF_STOCK:
@@ -74,20 +114,8 @@ def decided_order(order: Order, answer: Reserved | Refused, decide_time: datetim
     return rejected._replace(lines=lines)
 
 
-def total_cents(order: Order, sold: Sequence[SoldLine] | None) -> int:
-    """What all copies cost together; 0 if none were sold."""
-    return sum(line.quantity * held.price_cents for line, held in zip(order.lines, sold or (), strict=False))
-
-
-def left_literal(order: Order, refused: Refused) -> str | None:
-    """How many copies of each disc were left, where that was the reason."""
-    short = refused.reason is RejectionReason.OUT_OF_STOCK
-    return array_literal(refused.stock_left[disc_id] for disc_id in order.disc_ids) if short else None
-
-
-def off_sale_literal(refused: Refused) -> str | None:
-    """The discs that are not on sale, where that was the reason."""
-    return None if refused.reason is RejectionReason.OUT_OF_STOCK else array_literal(refused.disc_ids)
+def _total_cents(order: Order, answer: Reserved) -> int:
+    return sum([line.quantity * sold.price_cents for line, sold in zip(order.lines, answer.lines, strict=True)])
 
 
 def order_from_row(row: Any) -> Order:

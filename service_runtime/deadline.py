@@ -23,7 +23,7 @@ class Deadline:
     def of_call(cls, context: grpc.aio.ServicerContext[Any, Any], *, at_most_s: float) -> Self:
         """Ends with the caller's deadline, or after at_most_s seconds if that is sooner or the caller gave none."""
         remaining_s = context.time_remaining()
-        return cls.after(at_most_s if remaining_s is None else min(remaining_s, at_most_s))
+        return cls.after(at_most_s if remaining_s is None or remaining_s > at_most_s else remaining_s)
 
     def remaining_s(self) -> float:
         """Seconds left; 0 when it has passed."""

@@ -34,10 +34,10 @@ class _Call(Generic[Answer]):
 
     __slots__ = ("answers", "done", "missing")
 
-    def __init__(self, count: int) -> None:
+    def __init__(self, count: int, done: asyncio.Future[None]) -> None:
         self.answers: list[Answer | ServiceError] = [NOT_ANSWERED] * count
         self.missing = count
-        self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.done = done
 
     def complete(self, place: int, answer: Answer | ServiceError) -> None:
         """Takes the answer of one entry."""
@@ -81,7 +81,12 @@ class GroupCommit(Generic[Entry, Answer]):
 
     async def submit(self, entry: Entry, deadline: Deadline) -> Answer:
         """Answers what `commit` answered for this entry, or raises its error; see outcomes."""
-        [outcome] = await self.outcomes([entry], deadline)
+        refusal = self._refusal(1)
+        if refusal is not None:
+            raise refusal
+        call = self._enqueue([entry], deadline)
+        await call.done
+        outcome = call.answers[0]
         if isinstance(outcome, ServiceError):
             raise outcome
         return outcome
@@ -97,17 +102,20 @@ class GroupCommit(Generic[Entry, Answer]):
             return [refusal] * len(entries)
         if not entries:
             return []
-        call: _Call[Answer] = _Call(len(entries))
-        keys = self._keys
-        self._waiting.extend(
-            [_Waiting(entry, frozenset(keys(entry)), deadline.at_s, call, place) for place, entry in enumerate(entries)]
-        )
+        call = self._enqueue(entries, deadline)
+        await call.done
+        return call.answers
+
+    def _enqueue(self, entries: Sequence[Entry], deadline: Deadline) -> _Call[Answer]:
+        loop = asyncio.get_running_loop()
+        call: _Call[Answer] = _Call(len(entries), loop.create_future())
+        for place, entry in enumerate(entries):
+            self._waiting.append(_Waiting(entry, frozenset(self._keys(entry)), deadline.at_s, call, place))
         if not self._is_waking:
             # At the end of this turn of the event loop, so that all who arrive in one turn go together.
             self._is_waking = True
-            asyncio.get_running_loop().call_soon(self._begin_groups)
-        await call.done
-        return call.answers
+            loop.call_soon(self._begin_groups)
+        return call
 
     def _refusal(self, count: int) -> ServiceError | None:
         if self._is_closed:
