@@ -29,7 +29,7 @@ WITH placed AS (
     )
     ORDER BY id
     ON CONFLICT (id) DO UPDATE SET attempts = orders.attempts + 1
-    RETURNING *
+    RETURNING id, status, attempts, CASE WHEN attempts > 1 THEN orders END AS found
 ), opened AS (
     INSERT INTO open_work (id, order_ids, next_attempt_time)
     SELECT $11, array_agg(id), now() + $12 * interval '1 second'
@@ -37,7 +37,7 @@ WITH placed AS (
     WHERE attempts = 1 AND status = 'PENDING'
     HAVING count(*) > 0
 )
-SELECT now() AS insert_time, existing.*, NULL::uuid AS work_id
+SELECT now() AS insert_time, (existing.found).*, NULL::uuid AS work_id
 FROM (VALUES (1)) AS always LEFT JOIN placed AS existing ON existing.attempts > 1
 """
 
@@ -68,7 +68,9 @@ WITH answer AS (
     WHERE orders.id = answer.id AND orders.status = 'PENDING'
     RETURNING orders.id
 ), closed AS (
-    DELETE FROM open_work WHERE id = ANY ($10::uuid[]) AND order_ids <@ (SELECT array_agg(id) FROM decided)
+    DELETE FROM open_work
+    WHERE id = ANY ($10::uuid[])
+        AND NOT EXISTS (SELECT FROM unnest(order_ids) AS mine (id) WHERE mine.id NOT IN (SELECT decided.id FROM decided))
 )
 SELECT now() AS decide_time, missed.id
 FROM (VALUES (1)) AS always
