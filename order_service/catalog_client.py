@@ -8,7 +8,7 @@ from uuid import UUID
 import grpc
 
 from order_service.errors import CatalogUnavailable, DiscDeleted, DiscNotFound, OutOfStock
-from order_service.model import Order, Refused, RejectionReason, Released, Reserved, SoldLine, StockAnswer
+from order_service.model import Order, OrderDraft, Refused, RejectionReason, Released, Reserved, SoldLine, StockAnswer
 from recordshop.catalog.v1 import stock_pb2, stock_pb2_grpc
 from service_runtime.deadline import Deadline
 from service_runtime.errors import Internal, ServiceError, error_info
@@ -66,6 +66,20 @@ class CatalogClient:
             raise CatalogUnavailable
         return [_stock_answer(result) for result in response.results]
 
+    async def deny_sold_out(self, drafts: Sequence[OrderDraft], deadline: Deadline) -> list[int | None]:
+        """Has orders of one disc denied if too few copies are left: answers how many were left for each that was, in their order.
+
+        None where it was not: nothing is known of that one then. Raises CatalogUnavailable if there is no answer.
+        """
+        request = stock_pb2.DenySoldOutRequest(requests=[_request(draft.order_id, *draft.lines) for draft in drafts])
+        try:
+            response = await self._stub.DenySoldOut(request, timeout=deadline.at_most(self._timeout_s))
+        except grpc.aio.AioRpcError as error:
+            _raise_no_answer(error)
+        if len(response.results) != len(drafts):
+            raise CatalogUnavailable
+        return [result.stock_left if result.HasField("stock_left") else None for result in response.results]
+
     async def release_stock(self, order: Order, deadline: Deadline) -> None:
         """Gives an order's copies back; an order that holds none gets none from now on."""
         request = stock_pb2.ReleaseStockRequest(
@@ -119,8 +133,15 @@ class CatalogClient:
 
 
 def _reserve_request(order: Order) -> stock_pb2.ReserveStockRequest:
-    lines = [stock_pb2.StockLine(disc_id=str(line.disc_id), quantity=line.quantity) for line in order.lines]
-    return stock_pb2.ReserveStockRequest(reservation_id=str(order.id), lines=lines)
+    return _request(order.id, order.disc_ids, [line.quantity for line in order.lines])
+
+
+def _request(order_id: UUID, disc_ids: Sequence[UUID], quantities: Sequence[int]) -> stock_pb2.ReserveStockRequest:
+    lines = [
+        stock_pb2.StockLine(disc_id=str(disc_id), quantity=quantity)
+        for disc_id, quantity in zip(disc_ids, quantities, strict=True)
+    ]
+    return stock_pb2.ReserveStockRequest(reservation_id=str(order_id), lines=lines)
 
 
 def _stock_answer(result: stock_pb2.ReserveStockResult) -> StockAnswer | ServiceError:

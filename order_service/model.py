@@ -81,6 +81,14 @@ class Customer(NamedTuple):
     active: bool
 
 
+class Placement(NamedTuple):
+    """An order that is taken in. stock_left is None unless the catalog has denied its one line already."""
+
+    draft: OrderDraft
+    customer: Customer
+    stock_left: int | None = None
+
+
 class OrderLine(NamedTuple):
     """An order's part for one disc; what was sold, or left, is None before the decision."""
 

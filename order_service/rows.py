@@ -7,11 +7,10 @@ from typing import Any
 from uuid import UUID
 
 from order_service.model import (
-    Customer,
     Order,
-    OrderDraft,
     OrderLine,
     OrderStatus,
+    Placement,
     Refused,
     RejectionReason,
     Reserved,
@@ -32,8 +31,10 @@ def text_array_literal(values: tuple[str, ...]) -> str:
     return array_literal('"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"' for value in values)
 
 
-def insert_row(draft: OrderDraft, customer: Customer) -> tuple[object, ...]:
-    """What is written for an order that is taken in: an inactive customer's is rejected at once."""
+def insert_row(placement: Placement) -> tuple[object, ...]:
+    """What is written for an order that is taken in."""
+    draft, customer, stock_left = placement
+    reason = _first_reason(placement)
     return (
         draft.order_id,
         draft.customer_id,
@@ -43,21 +44,19 @@ def insert_row(draft: OrderDraft, customer: Customer) -> tuple[object, ...]:
         customer.masked_document,
         array_literal(draft.lines.ids),
         array_literal(draft.lines.quantities),
-        _first_status(customer),
-        _first_reason(customer),
+        OrderStatus.REJECTED if reason else OrderStatus.PENDING,
+        reason,
+        array_literal([stock_left]) if reason is RejectionReason.OUT_OF_STOCK else None,
     )
 
 
-def _first_status(customer: Customer) -> OrderStatus:
-    return OrderStatus.PENDING if customer.active else OrderStatus.REJECTED
-
-
-def _first_reason(customer: Customer) -> RejectionReason | None:
-    return None if customer.active else RejectionReason.CUSTOMER_INACTIVE
-
-
-def new_order(draft: OrderDraft, customer: Customer, work_id: UUID, insert_time: datetime) -> Order:
+def new_order(placement: Placement, work_id: UUID, insert_time: datetime) -> Order:
     """The order that an insert has made."""
+    draft, customer, stock_left = placement
+    reason = _first_reason(placement)
+    lines = list(map(OrderLine, *draft.lines))
+    if reason is RejectionReason.OUT_OF_STOCK:
+        lines = [line._replace(stock_left=stock_left) for line in lines]
     return Order(
         id=draft.order_id,
         request_id=draft.request_id,
@@ -65,15 +64,22 @@ def new_order(draft: OrderDraft, customer: Customer, work_id: UUID, insert_time:
         customer_name=customer.name,
         masked_document=customer.masked_document,
         fingerprint=draft.fingerprint,
-        lines=list(map(OrderLine, *draft.lines)),
+        lines=lines,
         total_cents=0,
-        status=_first_status(customer),
-        reason=_first_reason(customer),
+        status=OrderStatus.REJECTED if reason else OrderStatus.PENDING,
+        reason=reason,
         refused_disc_ids=(),
         create_time=insert_time,
         update_time=insert_time,
         work_id=work_id,
     )
+
+
+def _first_reason(placement: Placement) -> RejectionReason | None:
+    """Why an order is rejected as soon as it is taken in."""
+    if not placement.customer.active:
+        return RejectionReason.CUSTOMER_INACTIVE
+    return None if placement.stock_left is None else RejectionReason.OUT_OF_STOCK
 
 
 def decision_row(order: Order, answer: Reserved | Refused) -> tuple[object, ...]:

@@ -61,6 +61,33 @@ def reservation_requests(request: stock_pb2.BatchReserveStockRequest) -> list[Re
     return [_request_or_error(entry) for entry in request.requests]
 
 
+def denial_requests(request: stock_pb2.DenySoldOutRequest) -> list[ReservationRequest]:
+    """Reads reservations of one disc each; whatever is wrong with any of them is wrong with the request."""
+    fields = Fields()
+    if not 1 <= len(request.requests) <= BATCH_SIZE_MAX:
+        fields.bad("requests", f"must have 1 to {BATCH_SIZE_MAX:,} entries")
+        fields.raise_if_bad()
+    asked = []
+    for index, entry in enumerate(request.requests):
+        try:
+            asked.append(reservation_request(entry))
+        except InvalidArgument as error:
+            for violation in error.violations:
+                fields.bad(f"requests[{index}].{violation.field}", violation.description)
+        else:
+            if len(asked[-1].lines.ids) > 1:
+                fields.bad(f"requests[{index}].lines", "must be of one disc")
+    if len({entry.id for entry in asked}) < len(asked):
+        fields.bad("requests", "must name each reservation_id once")
+    fields.raise_if_bad()
+    return asked
+
+
+def denials_to_proto(stock_left: Sequence[int | None]) -> stock_pb2.DenySoldOutResponse:
+    """Answers how many copies were left for each request that was denied."""
+    return stock_pb2.DenySoldOutResponse(results=[stock_pb2.DenySoldOutResult(stock_left=left) for left in stock_left])
+
+
 def _request_or_error(request: stock_pb2.ReserveStockRequest) -> ReservationRequest | ServiceError:
     try:
         return reservation_request(request)
