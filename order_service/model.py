@@ -46,8 +46,10 @@ def order_id_for(customer_id: UUID, request_id: str) -> UUID:
     A UUIDv8 (RFC 9562): SHA-256 over the customer's 16 bytes and the request_id, with the first 12 bits from the customer alone, so that a
     customer's orders can be kept together.
     """
-    customer = hashlib.sha256(customer_id.bytes).digest()
-    value = bytearray(hashlib.sha256(customer_id.bytes + request_id.encode()).digest()[:16])
+    digest = hashlib.sha256(customer_id.bytes)
+    customer = digest.digest()
+    digest.update(request_id.encode())
+    value = bytearray(digest.digest()[:16])
     value[0] = customer[0]
     value[1] = customer[1] & 0xF0 | value[1] & 0x0F
     value[6] = 0x80 | value[6] & 0x0F

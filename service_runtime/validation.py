@@ -53,7 +53,8 @@ class Fields:
         if not count_min <= len(given) <= count_max:
             self.bad(field, f"must have {count_min} to {count_max} entries")
             return []
-        return [self.uuid(f"{field}[{index}]", value) for index, value in enumerate(given)]
+        # The paths are put together for bad ones only.
+        return [uuid_from_text(value) or self.uuid(f"{field}[{index}]", value) for index, value in enumerate(given)]
 
     def caller_id(self, field: str, value: str) -> str:
         """Reads an id that a caller chose: 1 to 64 of `A-Za-z0-9._:-`."""
