@@ -42,6 +42,7 @@ LAYERS = (
         "listing",
         "movements",
         "reservations",
+        "returns",
     ),
     ("settings", "model", "sold_out", "errors", "cpf", "merge", "__init__"),
 )

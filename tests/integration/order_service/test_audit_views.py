@@ -33,6 +33,14 @@ async def test_the_catalogs_views_have_their_columns(catalog_admin: asyncpg.Conn
         ("state", "text"),
         ("disc_id", "uuid"),
         ("quantity", "integer"),
+        ("returned", "integer"),
+    ]
+    assert await columns(catalog_admin, "audit.stock_returns") == [
+        ("return_id", "uuid"),
+        ("reservation_id", "uuid"),
+        ("disposition", "text"),
+        ("disc_id", "uuid"),
+        ("quantity", "integer"),
     ]
 
 
@@ -45,6 +53,16 @@ async def test_the_orders_view_has_its_columns(order_admin: asyncpg.Connection) 
         ("disc_id", "uuid"),
         ("quantity", "integer"),
         ("price_cents", "bigint"),
+        ("returned", "integer"),
+    ]
+    assert await columns(order_admin, "audit.order_returns") == [
+        ("return_id", "uuid"),
+        ("order_id", "uuid"),
+        ("request_id", "text"),
+        ("state", "text"),
+        ("disposition", "text"),
+        ("disc_id", "uuid"),
+        ("quantity", "integer"),
     ]
 
 
@@ -67,18 +85,18 @@ async def test_the_views_say_what_the_services_say(
 
     held = await catalog_admin.fetch("SELECT * FROM audit.reservations WHERE disc_id = $1", UUID(one))
     assert {tuple(row) for row in held} == {
-        (UUID(sold.id), "RESERVED", UUID(one), 2),
-        (UUID(cancelled.id), "RELEASED", UUID(one), 3),
-        (UUID(refused), "DENIED", UUID(one), 999),
+        (UUID(sold.id), "RESERVED", UUID(one), 2, 0),
+        (UUID(cancelled.id), "RELEASED", UUID(one), 3, 0),
+        (UUID(refused), "DENIED", UUID(one), 999, 0),
     }
 
     placed = await order_admin.fetch("SELECT * FROM audit.orders WHERE customer_id = $1", UUID(customer_id))
     customer = UUID(customer_id)
     assert {tuple(row) for row in placed} == {
-        (UUID(sold.id), customer, "sold", "CONFIRMED", UUID(one), 2, 100),
-        (UUID(sold.id), customer, "sold", "CONFIRMED", UUID(other), 1, 250),
-        (UUID(cancelled.id), customer, "cancelled", "CANCELLED", UUID(one), 3, 100),
-        (UUID(refused), customer, "refused", "REJECTED", UUID(one), 999, None),
+        (UUID(sold.id), customer, "sold", "CONFIRMED", UUID(one), 2, 100, 0),
+        (UUID(sold.id), customer, "sold", "CONFIRMED", UUID(other), 1, 250, 0),
+        (UUID(cancelled.id), customer, "cancelled", "CANCELLED", UUID(one), 3, 100, 0),
+        (UUID(refused), customer, "refused", "REJECTED", UUID(one), 999, None, 0),
     }
 
 
