@@ -7,6 +7,7 @@ import asyncpg
 from catalog_service.stock.errors import RequestIdReused, ReservationNotFound, ReturnExceedsHeld
 from catalog_service.stock.model import Disposition, ReturnRequest, StockReturn
 from catalog_service.stock.reservations import LOCK_DISCS
+from service_runtime import failpoints
 from service_runtime.database import Connection, Database
 from service_runtime.quantities import Lines
 
@@ -79,7 +80,9 @@ class ReturnLedger:
                     raise await _refusal(connection, request)
                 return rows
 
-        return _recorded(request, await self._database.run(take_back))
+        returned = _recorded(request, await self._database.run(take_back))
+        await failpoints.reach("catalog.returned")
+        return returned
 
 
 async def _refusal(connection: Connection, request: ReturnRequest) -> ReservationNotFound | ReturnExceedsHeld:
