@@ -8,6 +8,7 @@ from order_service.batch import BatchPlacement
 from order_service.cancellation import OrderCancellation
 from order_service.catalog_client import CatalogClient
 from order_service.customer_client import CustomerClient
+from order_service.intake import OrderIntake
 from order_service.journal import Journal
 from order_service.order_lines import OrderLines
 from order_service.order_search import OrderSearch
@@ -50,7 +51,11 @@ async def serve(settings: OrderSettings) -> None:
             DurableTasks(running_max=settings.cancels_running_max, drain_timeout_s=settings.drain_timeout_s)
         )
         placer = GroupPlacer(
-            customers=customers, orders=orders, processing=processing, timeout_s=settings.group_timeout_s
+            customers=customers,
+            intake=OrderIntake(database=database, recovery_age_s=settings.recovery_age_s),
+            orders=orders,
+            processing=processing,
+            timeout_s=settings.group_timeout_s,
         )
         single_limits, bulk_limits = _limits(settings)
         singles = await stack.enter_async_context(single_lane(placer, single_limits))

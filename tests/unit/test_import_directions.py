@@ -33,6 +33,7 @@ LAYERS = (
     ("processing",),
     (
         "repository",
+        "intake",
         "rows",
         "*_client",
         "*_search",
