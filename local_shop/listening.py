@@ -12,7 +12,7 @@ SOCKET_TABLES = (Path("/proc/net/tcp"), Path("/proc/net/tcp6"))
 def listens(pid: int, port: int) -> bool:
     """Tell whether the process, which must be this user's, or a child of it has a TCP socket that listens on `port`."""
     wanted = {f"socket:[{inode}]" for inode in _listening_sockets(port)}
-    return bool(wanted) and any(not wanted.isdisjoint(_open_files(one)) for one in (pid, *children(pid)))
+    return bool(wanted) and any(not wanted.isdisjoint(open_files(one)) for one in (pid, *children(pid)))
 
 
 def children(pid: int) -> list[int]:
@@ -38,7 +38,8 @@ def _listening_sockets(port: int) -> list[str]:
     return inodes
 
 
-def _open_files(pid: int) -> list[str]:
+def open_files(pid: int) -> list[str]:
+    """Return what the files of a process are that it has open now; a socket is `socket:[1234]`."""
     files = []
     try:
         with os.scandir(f"/proc/{pid}/fd") as entries:
