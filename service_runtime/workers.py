@@ -16,8 +16,9 @@ from service_runtime.reserved_port import ReservedPort
 from service_runtime.settings import ServerSettings
 
 EXIT_WORKERS_FAILED = 3
-# From a worker's start until it listens.
+# From a worker's start until it is ready, and from then until it listens.
 START_TIMEOUT_S = 60.0
+LISTEN_TIMEOUT_S = 10.0
 # A worker drains its calls, then what it keeps doing without their callers, part by part: each for a drain's time at most.
 DRAINS_MAX = 4
 END_MARGIN_S = 5.0
@@ -92,26 +93,30 @@ class Workers:
         return exit_code, now_s - self._listening_since_s.pop(number, now_s) >= STEADY_S
 
     async def _usher(self, process: Process, number: int, line: socket.socket) -> None:
-        """Opens the port to a worker that is ready to listen, to one at a time. It is killed if it takes too long."""
-        loop = asyncio.get_running_loop()
+        """Lets a worker listen, and says so when all do. One that takes too long over it is killed."""
         try:
-            async with asyncio.timeout(START_TIMEOUT_S):
-                if await loop.sock_recv(line, WORD_SIZE_MAX) != READY:
-                    return
-                async with self._door:
-                    with self._port.open():
-                        await loop.sock_sendall(line, str(self._port.number).encode())
-                        if await loop.sock_recv(line, WORD_SIZE_MAX) != LISTENING:
-                            return
+            listens = await self._let_in(line)
         except ConnectionError:
             return
         except TimeoutError:
-            log.error("a worker does not listen in time", worker=number)  # noqa: TRY400 - nothing was raised by anything of ours.
+            log.error("a worker does not listen in time", worker=number)  # noqa: TRY400 - no error of ours was raised.
             _signal(process, signal.SIGKILL)
             return
-        self._listening_since_s[number] = loop.time()
-        if len(self._listening_since_s) == self._count:
-            log.info("all workers listen", workers=self._count, port=self._port.number)
+        if listens:
+            self._listening_since_s[number] = asyncio.get_running_loop().time()
+            if len(self._listening_since_s) == self._count:
+                log.info("all workers listen", workers=self._count, port=self._port.number)
+
+    async def _let_in(self, line: socket.socket) -> bool:
+        """Opens the port to a worker when it is ready, to one at a time; answers whether it listens, or has died."""
+        loop = asyncio.get_running_loop()
+        async with asyncio.timeout(START_TIMEOUT_S):
+            if await loop.sock_recv(line, WORD_SIZE_MAX) != READY:
+                return False
+        async with self._door, asyncio.timeout(LISTEN_TIMEOUT_S):
+            with self._port.open():
+                await loop.sock_sendall(line, str(self._port.number).encode())
+                return await loop.sock_recv(line, WORD_SIZE_MAX) == LISTENING
 
     async def _ended(self, process: Process, number: int) -> int:
         """Waits until a worker has ended: by itself, or asked to when all are to end, or killed when it takes too long over that."""

@@ -235,6 +235,7 @@ async def test_workers_that_are_told_to_end_while_they_start_just_end(
         return service.workers()
 
     await eventually(begun, bool)
-    os.kill(service.process.pid, ending)
+    # To all of the parent's session, as a terminal does it.
+    os.killpg(service.process.pid, ending)
     assert await service.exit_code() == 0
     assert service.lines("a worker died") == []

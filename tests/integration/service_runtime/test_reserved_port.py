@@ -17,7 +17,7 @@ TIMEOUT_S = 10.0
 
 def listener(address: str, number: int, *, reuseport: int) -> socket.socket:
     """Listen as a server does; OSError if that is not allowed."""
-    server = socket.socket()
+    server = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET)
     try:
         server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, reuseport)
@@ -119,6 +119,13 @@ async def test_wherever_grpc_would_listen_the_port_is_reserved(host: str) -> Non
         with pytest.raises(RuntimeError):
             server.add_insecure_port(f"{host}:{port.number}")
         await server.stop(None)
+
+
+@pytest.mark.parametrize("host", [ANYWHERE, "[::]"])
+def test_a_wildcard_stands_for_ipv6_and_ipv4(host: str) -> None:
+    with ReservedPort(host, 0) as port:
+        for address in ("::1", HOST):
+            assert refused(address, port.number, reuseport=1)
 
 
 def test_an_address_of_another_machine_is_refused() -> None:

@@ -32,7 +32,8 @@ async def port() -> AsyncIterator[ReservedPort]:
 async def test_a_worker_that_does_not_listen_in_time_is_killed(
     port: ReservedPort, monkeypatch: pytest.MonkeyPatch, program: str
 ) -> None:
-    monkeypatch.setattr(workers, "START_TIMEOUT_S", 0.2)
+    limit = "START_TIMEOUT_S" if program == SAYS_NOTHING else "LISTEN_TIMEOUT_S"
+    monkeypatch.setattr(workers, limit, 0.2)
     parent = Workers(command=[sys.executable, "-c", program], count=1, port=port, drain_timeout_s=1.0)
     with capture_logs() as logs, pytest.raises(SystemExit) as ended:
         await parent.run()
