@@ -8,6 +8,7 @@ from catalog_service.model import PageSizes
 from catalog_service.repository import DiscRepository
 from catalog_service.servicer import CatalogServicer
 from catalog_service.settings import CatalogSettings
+from catalog_service.stock.denials import DenialLedger
 from catalog_service.stock.listing import StockListing
 from catalog_service.stock.movements import MovementLedger
 from catalog_service.stock.reservations import ReservationLedger
@@ -62,6 +63,7 @@ async def _taking(settings: CatalogSettings, ledger: ReservationLedger, stack: A
 def _stock(settings: CatalogSettings, database: Database, taking: StockTaking) -> StockServicer:
     return StockServicer(
         taking=taking,
+        denials=DenialLedger(database=database),
         reservations=ReservationLedger(database=database),
         movements=MovementLedger(database=database),
         listing=StockListing(database=database),

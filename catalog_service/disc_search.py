@@ -9,10 +9,10 @@ Condition = tuple[str, tuple[object, ...]]
 # The best plan depends on the values: it walks along the ids through what many discs match, and picks out and sorts what few match.
 # After five runs of a statement PostgreSQL may settle for one plan for all values, so it is told to look at them each time.
 #
-# Nor may it read the whole table for a page, which it would whenever it takes the matches to be few and no index knows the filter
-# (nearly everything is in stock; the text has no trigram): if it is wrong, a walk along the ids fills the page at once, and if it is
-# right, the way over an index costs little more.
-PLAN_SETTINGS = "SET LOCAL plan_cache_mode = force_custom_plan; SET LOCAL enable_seqscan = off"
+# The role keeps it from reading the whole table for a page, which it would whenever it takes the matches to be few and no index knows the
+# filter (nearly everything is in stock; the text has no trigram): if it is wrong, a walk along the ids fills the page at once, and if it
+# is right, the way over an index costs little more.
+PLAN_SETTINGS = "SET LOCAL plan_cache_mode = force_custom_plan"
 
 SELECT_DISCS = """
 SELECT id, name, artist, year_of_release, genre, price_cents, stock, version, create_time, update_time, delete_time

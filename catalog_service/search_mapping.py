@@ -6,7 +6,8 @@ from catalog_service.mapping import YEAR_MAX, YEAR_MIN, disc_to_proto
 from catalog_service.model import DiscFilter, DiscPage, DiscQuery, PageSizes, TextFilter, TextMatch
 from recordshop.catalog.v1 import catalog_pb2
 from service_runtime import page_tokens
-from service_runtime.validation import NO_UUID, Fields, reading_fields
+from service_runtime.uuids import NO_UUID
+from service_runtime.validation import Fields, reading_fields
 
 TEXT_LENGTH_MAX = 200
 # A shorter part has no trigram that the index could be asked for: it is looked for at the beginning of the text.

@@ -1,7 +1,10 @@
 """Protos to the words of the customer service, and back. Whatever is wrong with a request is found here."""
 
 import re
+from collections.abc import Callable, Collection, Iterable, Mapping
 from datetime import UTC, date, datetime
+from operator import attrgetter
+from typing import Any
 from uuid import UUID, uuid4
 
 from customer_service.cpf import read_cpf
@@ -20,6 +23,18 @@ PHONE_DIGITS_MIN = 3
 PHONE_DIGITS_MAX = 15
 BIRTH_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 BIRTH_DATE_MIN = date(1900, 1, 1)
+READERS: Mapping[str, Callable[[Customer], Any]] = {
+    "id": lambda customer: str(customer.id),
+    "document": attrgetter("document"),
+    "name": attrgetter("name"),
+    "birth_date": lambda customer: customer.birth_date.isoformat(),
+    "email": attrgetter("email"),
+    "phone": attrgetter("phone"),
+    "active": attrgetter("active"),
+    "etag": lambda customer: str(customer.version),
+    "create_time": lambda customer: timestamp(customer.create_time),
+    "update_time": lambda customer: timestamp(customer.update_time),
+}
 
 
 def draft_from_proto(request: customer_pb2.CreateCustomerRequest) -> CustomerDraft:
@@ -44,10 +59,14 @@ def id_from_proto(request: customer_pb2.GetCustomerRequest) -> UUID:
         return fields.uuid("id", request.id)
 
 
-def ids_from_proto(request: customer_pb2.BatchGetCustomersRequest, *, count_max: int) -> list[UUID]:
-    """Reads whose records are asked for."""
+def batch_from_proto(
+    request: customer_pb2.BatchGetCustomersRequest, *, count_max: int
+) -> tuple[list[UUID], Collection[str]]:
+    """Reads whose records are asked for, and which of their fields."""
     with reading_fields() as fields:
-        return fields.uuids("ids", request.ids, count_min=1, count_max=count_max)
+        customer_ids = fields.uuids("ids", request.ids, count_min=1, count_max=count_max)
+        wanted = fields.mask("read_mask", request.read_mask, editable=READERS, populated=READERS)
+    return customer_ids, wanted
 
 
 def edit_from_proto(request: customer_pb2.UpdateCustomerRequest) -> CustomerEdit:
@@ -69,19 +88,17 @@ def edit_from_proto(request: customer_pb2.UpdateCustomerRequest) -> CustomerEdit
         )
 
 
-def customer_to_proto(customer: Customer) -> customer_pb2.Customer:
-    """Answers a customer."""
-    return customer_pb2.Customer(
-        id=str(customer.id),
-        document=customer.document,
-        name=customer.name,
-        birth_date=customer.birth_date.isoformat(),
-        email=customer.email,
-        phone=customer.phone,
-        active=customer.active,
-        etag=str(customer.version),
-        create_time=timestamp(customer.create_time),
-        update_time=timestamp(customer.update_time),
+def customer_to_proto(customer: Customer, fields: Iterable[str] = READERS) -> customer_pb2.Customer:
+    """Answers a customer, or some fields of one."""
+    return customer_pb2.Customer(**{field: READERS[field](customer) for field in fields})
+
+
+def customers_to_proto(
+    customers: Iterable[Customer], fields: Collection[str]
+) -> customer_pb2.BatchGetCustomersResponse:
+    """Answers these fields of several customers."""
+    return customer_pb2.BatchGetCustomersResponse(
+        customers=[customer_to_proto(customer, fields) for customer in customers]
     )
 
 

@@ -5,12 +5,12 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import NamedTuple
 from uuid import UUID
 
 
-@dataclass(frozen=True, kw_only=True)
-class Customer:
-    """A person who may buy, as kept."""
+class Customer(NamedTuple):
+    """A person who may buy, as kept; the fields are the columns of the table, in their order."""
 
     id: UUID
     document: str

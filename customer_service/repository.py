@@ -158,4 +158,4 @@ def _list_statement(query: CustomerQuery) -> tuple[str, tuple[object, ...]]:
 
 
 def _customer(row: asyncpg.Record) -> Customer:
-    return Customer(**dict(row))
+    return Customer(*row)

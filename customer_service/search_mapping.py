@@ -6,7 +6,8 @@ from customer_service.mapping import EMAIL_LENGTH_MAX, customer_to_proto, read_d
 from customer_service.model import CustomerFilter, CustomerPage, CustomerQuery, PageSizes
 from recordshop.customer.v1 import customer_pb2
 from service_runtime import page_tokens
-from service_runtime.validation import NO_UUID, reading_fields
+from service_runtime.uuids import NO_UUID
+from service_runtime.validation import reading_fields
 
 
 def query_from_proto(request: customer_pb2.ListCustomersRequest, page_sizes: PageSizes) -> CustomerQuery:

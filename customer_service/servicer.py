@@ -35,9 +35,9 @@ class CustomerServicer(customer_pb2_grpc.CustomerServiceServicer):
     async def BatchGetCustomers(
         self, request: customer_pb2.BatchGetCustomersRequest, context: Context
     ) -> customer_pb2.BatchGetCustomersResponse:
-        customer_ids = mapping.ids_from_proto(request, count_max=self._batch_size_max)
+        customer_ids, fields = mapping.batch_from_proto(request, count_max=self._batch_size_max)
         customers = await self._customers.get_all(customer_ids, skip_missing=request.skip_missing)
-        return customer_pb2.BatchGetCustomersResponse(customers=map(mapping.customer_to_proto, customers))
+        return mapping.customers_to_proto(customers, fields)
 
     async def UpdateCustomer(
         self, request: customer_pb2.UpdateCustomerRequest, context: Context

@@ -64,6 +64,10 @@ FROM shop, (VALUES
     ('idle_in_transaction_session_timeout', '10s')
 ) AS limits (name, value) \gexec
 
+-- Every statement of a service finds its rows by an index. A planner that last saw a table empty would go through all of it instead, at every
+-- order, until somebody has analyzed the table.
+SELECT format('ALTER ROLE %I SET enable_seqscan = off', service) FROM shop \gexec
+
 -- The details of an error quote the row that it is about (`Key (document)=(...)`): a person's data is not for the server's log.
 SELECT format('ALTER ROLE %I SET log_error_verbosity = terse', service) FROM shop \gexec
 

@@ -8,10 +8,11 @@ from uuid import UUID
 import grpc
 
 from order_service.errors import CatalogUnavailable, DiscDeleted, DiscNotFound, OutOfStock
-from order_service.model import Order, Refused, RejectionReason, Released, Reserved, SoldLine, StockAnswer
+from order_service.model import Order, OrderDraft, Refused, RejectionReason, Released, Reserved, SoldLine, StockAnswer
 from recordshop.catalog.v1 import stock_pb2, stock_pb2_grpc
 from service_runtime.deadline import Deadline
 from service_runtime.errors import Internal, ServiceError, error_info
+from service_runtime.uuids import uuid_from_trusted
 
 LEDGER_PAGE_SIZE = 1_000
 BALANCE_PAGE_SIZE = 100
@@ -65,6 +66,20 @@ class CatalogClient:
             raise CatalogUnavailable
         return [_stock_answer(result) for result in response.results]
 
+    async def deny_sold_out(self, drafts: Sequence[OrderDraft], deadline: Deadline) -> list[int | None]:
+        """Has orders of one disc denied if too few copies are left: answers how many were left for each that was, in their order.
+
+        None where it was not: nothing is known of that one then. Raises CatalogUnavailable if there is no answer.
+        """
+        request = stock_pb2.DenySoldOutRequest(requests=[_request(draft.order_id, *draft.lines) for draft in drafts])
+        try:
+            response = await self._stub.DenySoldOut(request, timeout=deadline.at_most(self._timeout_s))
+        except grpc.aio.AioRpcError as error:
+            _raise_no_answer(error)
+        if len(response.results) != len(drafts):
+            raise CatalogUnavailable
+        return [result.stock_left if result.HasField("stock_left") else None for result in response.results]
+
     async def release_stock(self, order: Order, deadline: Deadline) -> None:
         """Gives an order's copies back; an order that holds none gets none from now on."""
         request = stock_pb2.ReleaseStockRequest(
@@ -92,7 +107,7 @@ class CatalogClient:
         request = stock_pb2.ListReservationsRequest(page_size=LEDGER_PAGE_SIZE, disc_id=str(disc_id or ""))
         async for page in self._pages(self._stub.ListReservations, request):
             for entry in page.entries:
-                yield _held_line(UUID(entry.reservation_id), entry.state, entry.line)
+                yield _held_line(uuid_from_trusted(entry.reservation_id), entry.state, entry.line)
 
     async def balances(self, disc_ids: Sequence[UUID]) -> AsyncIterator[StockBalance]:
         """Walks over the balances of these discs or, if none is named, of all, in the order of their ids."""
@@ -101,7 +116,9 @@ class CatalogClient:
         )
         async for page in self._pages(self._stub.ListStockBalances, request):
             for balance in page.balances:
-                yield StockBalance(UUID(balance.disc_id), balance.opening, balance.moved, balance.left, balance.held)
+                yield StockBalance(
+                    uuid_from_trusted(balance.disc_id), balance.opening, balance.moved, balance.left, balance.held
+                )
 
     async def _pages(self, method: Callable[..., Awaitable[Any]], request: Any) -> AsyncIterator[Any]:
         while True:
@@ -116,8 +133,15 @@ class CatalogClient:
 
 
 def _reserve_request(order: Order) -> stock_pb2.ReserveStockRequest:
-    lines = [stock_pb2.StockLine(disc_id=str(line.disc_id), quantity=line.quantity) for line in order.lines]
-    return stock_pb2.ReserveStockRequest(reservation_id=str(order.id), lines=lines)
+    return _request(order.id, order.disc_ids, [line.quantity for line in order.lines])
+
+
+def _request(order_id: UUID, disc_ids: Sequence[UUID], quantities: Sequence[int]) -> stock_pb2.ReserveStockRequest:
+    lines = [
+        stock_pb2.StockLine(disc_id=str(disc_id), quantity=quantity)
+        for disc_id, quantity in zip(disc_ids, quantities, strict=True)
+    ]
+    return stock_pb2.ReserveStockRequest(reservation_id=str(order_id), lines=lines)
 
 
 def _stock_answer(result: stock_pb2.ReserveStockResult) -> StockAnswer | ServiceError:
@@ -128,7 +152,7 @@ def _stock_answer(result: stock_pb2.ReserveStockResult) -> StockAnswer | Service
         return Released()
     if refusal.reason not in REFUSALS:
         return CatalogUnavailable() if refusal.code in NO_ANSWER_CODES else Internal()
-    disc_ids = [UUID(disc_id) for disc_id in refusal.metadata["disc_id"].split(",")]
+    disc_ids = [uuid_from_trusted(disc_id) for disc_id in refusal.metadata["disc_id"].split(",")]
     left = [int(stock) for stock in refusal.metadata["left"].split(",") if stock]
     return Refused(
         reason=REFUSALS[refusal.reason], disc_ids=disc_ids, stock_left=dict(zip(disc_ids, left, strict=False))
@@ -137,7 +161,7 @@ def _stock_answer(result: stock_pb2.ReserveStockResult) -> StockAnswer | Service
 
 def _held_line(order_id: UUID, state: int, line: stock_pb2.ReservationLine) -> HeldLine:
     return HeldLine(
-        disc_id=UUID(line.disc_id),
+        disc_id=uuid_from_trusted(line.disc_id),
         order_id=order_id,
         is_reserved=state == stock_pb2.RESERVATION_STATE_RESERVED,
         quantity=line.quantity,

@@ -16,9 +16,9 @@ from order_service.model import (
 )
 from recordshop.order.v1 import order_pb2
 from service_runtime.errors import ServiceError
-from service_runtime.quantities import read_quantities
+from service_runtime.quantities import read_lines
 from service_runtime.timestamps import timestamp
-from service_runtime.validation import reading_fields
+from service_runtime.validation import Fields, reading_fields
 
 AUDIT_DISCS_MAX = 100
 STATUSES = {status: order_pb2.OrderStatus.Value(f"ORDER_STATUS_{status}") for status in OrderStatus}
@@ -33,12 +33,13 @@ REJECTIONS: dict[RejectionReason, type[ServiceError]] = {
 
 def draft_from_proto(request: order_pb2.CreateOrderRequest) -> OrderDraft:
     """Reads an order; lines of one disc are added up."""
-    with reading_fields() as fields:
-        customer_id = fields.uuid("customer_id", request.customer_id)
-        lines = [(line.disc_id, line.quantity) for line in request.lines]
-        quantities = read_quantities(fields, lines, id_name="disc_id", lines_max=LINES_MAX, quantity_max=QUANTITY_MAX)
-        request_id = fields.caller_id("request_id", request.request_id)
-    return OrderDraft(customer_id=customer_id, request_id=request_id, quantities=quantities)
+    fields = Fields()
+    customer_id = fields.uuid("customer_id", request.customer_id)
+    asked = [(line.disc_id, line.quantity) for line in request.lines]
+    lines = read_lines(fields, asked, id_name="disc_id", lines_max=LINES_MAX, quantity_max=QUANTITY_MAX)
+    request_id = fields.caller_id("request_id", request.request_id)
+    fields.raise_if_bad()
+    return OrderDraft.of(customer_id, request_id, lines)
 
 
 def order_id_from_proto(request: order_pb2.GetOrderRequest) -> UUID:

@@ -2,19 +2,18 @@
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from functools import cached_property
+from typing import NamedTuple, Self
 from uuid import UUID
 
-from service_runtime.quantities import fingerprint
+from service_runtime.quantities import Lines
+from service_runtime.uuids import uuid_from_bytes
 
 LINES_MAX = 50
 QUANTITY_MAX = 1_000
 BATCH_SIZE_MAX = 1_000
 MESSAGE_SIZE_MAX = 100
-CUSTOMER_BITS = 12
 
 
 class OrderStatus(StrEnum):
@@ -47,40 +46,36 @@ def order_id_for(customer_id: UUID, request_id: str) -> UUID:
     A UUIDv8 (RFC 9562): SHA-256 over the customer's 16 bytes and the request_id, with the first 12 bits from the customer alone, so that a
     customer's orders can be kept together.
     """
-    whole = int.from_bytes(hashlib.sha256(customer_id.bytes + request_id.encode()).digest()[:16], "big")
-    customer = int.from_bytes(hashlib.sha256(customer_id.bytes).digest()[:2], "big") >> (16 - CUSTOMER_BITS)
-    value = (customer << (128 - CUSTOMER_BITS)) | (whole & ((1 << (128 - CUSTOMER_BITS)) - 1))
-    value = (value & ~(0xF << 76)) | (8 << 76)
-    value = (value & ~(0b11 << 62)) | (0b10 << 62)
-    return UUID(int=value)
+    digest = hashlib.sha256(customer_id.bytes)
+    customer = digest.digest()
+    digest.update(request_id.encode())
+    value = bytearray(digest.digest()[:16])
+    value[0] = customer[0]
+    value[1] = customer[1] & 0xF0 | value[1] & 0x0F
+    value[6] = 0x80 | value[6] & 0x0F
+    value[8] = 0x80 | value[8] & 0x3F
+    return uuid_from_bytes(bytes(value))
 
 
-@dataclass(frozen=True)
-class OrderDraft:
-    """An order that somebody asks for: quantities by disc, one line a disc."""
+# What an order goes through on its way are named tuples: as fixed as frozen dataclasses, and made in a fifth of their time.
 
+
+class OrderDraft(NamedTuple):
+    """An order that somebody asks for; fingerprint tells its lines from others under the same id."""
+
+    order_id: UUID
     customer_id: UUID
     request_id: str
-    quantities: Mapping[UUID, int]
+    lines: Lines
+    fingerprint: bytes
 
-    @cached_property
-    def order_id(self) -> UUID:
-        """The id that the order has, or will have."""
-        return order_id_for(self.customer_id, self.request_id)
-
-    @cached_property
-    def disc_ids(self) -> list[UUID]:
-        """The discs in the order in which everybody locks them."""
-        return sorted(self.quantities)
-
-    @cached_property
-    def fingerprint(self) -> bytes:
-        """Tells these lines from others under the same id."""
-        return fingerprint(self.quantities)
+    @classmethod
+    def of(cls, customer_id: UUID, request_id: str, lines: Lines) -> Self:
+        """The order that a customer asks for."""
+        return cls(order_id_for(customer_id, request_id), customer_id, request_id, lines, lines.fingerprint())
 
 
-@dataclass(frozen=True)
-class Customer:
+class Customer(NamedTuple):
     """What an order keeps of its customer, and whether the customer may buy."""
 
     name: str
@@ -88,8 +83,15 @@ class Customer:
     active: bool
 
 
-@dataclass(frozen=True)
-class OrderLine:
+class Placement(NamedTuple):
+    """An order that is taken in. stock_left is None unless the catalog has denied its one line already."""
+
+    draft: OrderDraft
+    customer: Customer
+    stock_left: int | None = None
+
+
+class OrderLine(NamedTuple):
     """An order's part for one disc; what was sold, or left, is None before the decision."""
 
     disc_id: UUID
@@ -100,8 +102,7 @@ class OrderLine:
     stock_left: int | None = None
 
 
-@dataclass(frozen=True)
-class Order:
+class Order(NamedTuple):
     """An order as it stands in its row, lines in the order of disc ids.
 
     refused_disc_ids are those that are not on sale, where that was the reason.
@@ -129,8 +130,7 @@ class Order:
         return [line.disc_id for line in self.lines]
 
 
-@dataclass(frozen=True)
-class SoldLine:
+class SoldLine(NamedTuple):
     """A disc as the catalog sold it."""
 
     name: str
@@ -138,15 +138,13 @@ class SoldLine:
     price_cents: int
 
 
-@dataclass(frozen=True)
-class Reserved:
+class Reserved(NamedTuple):
     """The catalog holds the copies; lines in the order of the order's own."""
 
     lines: Sequence[SoldLine]
 
 
-@dataclass(frozen=True)
-class Refused:
+class Refused(NamedTuple):
     """The catalog refused, for ever, because of these discs; stock_left tells how many were left, where that was the reason."""
 
     reason: RejectionReason
@@ -154,8 +152,7 @@ class Refused:
     stock_left: Mapping[UUID, int]
 
 
-@dataclass(frozen=True)
-class Released:
+class Released(NamedTuple):
     """The reservation was released before: this id gets no copies any more."""
 
 

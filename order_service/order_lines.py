@@ -53,6 +53,8 @@ class OrderLines:
         async with self._database.transaction(readonly=True) as connection:
             for setting in ("statement_timeout", "idle_in_transaction_session_timeout"):
                 await connection.execute(f"SET LOCAL {setting} = '{WALK_TIMEOUT_S}s'")
+            # The one statement that reads all there is.
+            await connection.execute("SET LOCAL enable_seqscan = on")
             yield self._lines(connection.cursor(LINES, disc_ids, prefetch=FETCH_SIZE, timeout=WALK_TIMEOUT_S))
 
     async def _lines(self, rows: AsyncIterable[asyncpg.Record]) -> AsyncIterator[PlacedLine]:

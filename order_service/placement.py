@@ -5,7 +5,7 @@ from uuid import UUID
 
 from order_service.customer_client import CustomerClient
 from order_service.errors import OrderPending, RequestIdReused
-from order_service.model import Customer, Order, OrderDraft
+from order_service.model import Customer, Order, OrderDraft, Placement
 from order_service.processing import OrderProcessing, Outcome
 from order_service.repository import OrderRepository
 from service_runtime import failpoints
@@ -20,6 +20,8 @@ PlacementLane = GroupCommit[OrderDraft, Order]
 
 class GroupPlacer:
     """Places a group of orders in four steps, each for the whole group: customers, insert, the catalog's decisions, their writing down.
+
+    Orders of a disc that has run out are denied ahead of the insert, which then writes them down as they end.
 
     What begins here ends here, whoever has gone meanwhile; the time that it may take is the group's own.
     """
@@ -40,23 +42,33 @@ class GroupPlacer:
         # The question begins after every call of the group came in, so that its answer is never older than a call.
         customers = await self._customers.get([draft.customer_id for draft in drafts])
         await failpoints.reach("order.customer_known")
-        known = [
-            (draft, customer)
-            for draft, customer in zip(drafts, customers, strict=True)
-            if isinstance(customer, Customer)
-        ]
-        outcomes = await self._take_in(known)
+        outcomes = await self._take_in(await self._placements(drafts, customers))
         for draft, customer in zip(drafts, customers, strict=True):
             if isinstance(customer, ServiceError):
                 outcomes[draft.order_id] = await self._existing(draft, customer)
         return [outcomes[draft.order_id] for draft in drafts]
 
-    async def _take_in(self, known: Sequence[tuple[OrderDraft, Customer]]) -> dict[UUID, Outcome]:
-        if not known:
+    async def _placements(
+        self, drafts: Sequence[OrderDraft], customers: Sequence[Customer | ServiceError]
+    ) -> list[Placement]:
+        """The orders of customers who are known; those of discs that have run out are denied before anything is written for them."""
+        known = [
+            Placement(draft, customer)
+            for draft, customer in zip(drafts, customers, strict=True)
+            if isinstance(customer, Customer)
+        ]
+        buying = [placement.draft for placement in known if placement.customer.active]
+        denied = await self._processing.deny_sold_out(buying, Deadline.after(self._timeout_s))
+        if not denied:
+            return known
+        return [placement._replace(stock_left=denied.get(placement.draft.order_id)) for placement in known]
+
+    async def _take_in(self, placements: Sequence[Placement]) -> dict[UUID, Outcome]:
+        if not placements:
             return {}
-        drafts = [draft for draft, _ in known]
+        drafts = [placement.draft for placement in placements]
         try:
-            orders = await self._orders.insert(known)
+            orders = await self._orders.insert(placements)
         except DatabaseUnreachable as error:
             return dict.fromkeys(map(_order_id, drafts), error)
         except NotAccepted:
@@ -102,7 +114,7 @@ async def one_decision_each(
 
 def single_lane(placer: GroupPlacer, limits: GroupLimits) -> PlacementLane:
     """Places the orders of single calls; groups under way at once have no disc in common."""
-    return GroupCommit(commit=placer.place, keys=lambda draft: draft.quantities, limits=limits)
+    return GroupCommit(commit=placer.place, keys=lambda draft: draft.lines.ids, limits=limits)
 
 
 def bulk_lane(placer: GroupPlacer, limits: GroupLimits) -> PlacementLane:

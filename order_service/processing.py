@@ -6,8 +6,10 @@ from uuid import UUID
 import structlog
 
 from order_service.catalog_client import CatalogClient
-from order_service.model import Order, OrderStatus, Refused, Released, Reserved
+from order_service.errors import CatalogUnavailable
+from order_service.model import Order, OrderDraft, OrderStatus, Refused, Released, Reserved
 from order_service.repository import OrderRepository
+from order_service.sold_out import SoldOutDiscs
 from service_runtime import failpoints
 from service_runtime.deadline import Deadline
 from service_runtime.errors import ServiceError
@@ -22,6 +24,23 @@ class OrderProcessing:
     def __init__(self, *, orders: OrderRepository, catalog: CatalogClient) -> None:
         self._orders = orders
         self._catalog = catalog
+        self._sold_out = SoldOutDiscs()
+
+    async def deny_sold_out(self, drafts: Sequence[OrderDraft], deadline: Deadline) -> dict[UUID, int]:
+        """Has the catalog deny those of new orders that it can, and answers how many copies were left for each, by order id.
+
+        Only orders of discs that have probably run out are asked about: for others the question would be one call more.
+        """
+        suspects = [draft for draft in drafts if self._sold_out.suspects(draft)]
+        if not suspects:
+            return {}
+        try:
+            stock_left = await self._catalog.deny_sold_out(suspects, deadline)
+        except CatalogUnavailable:
+            # Whatever it has decided, it answers again on the usual way.
+            return {}
+        await failpoints.reach("order.denied")
+        return {draft.order_id: left for draft, left in zip(suspects, stock_left, strict=True) if left is not None}
 
     async def settle(self, orders: Sequence[Order], deadline: Deadline) -> list[Outcome]:
         """Answers each order as it is at its end, in their order, or the error that left it open: recovery goes on from there.
@@ -44,6 +63,8 @@ class OrderProcessing:
         outcomes: dict[UUID, Outcome] = {}
         decided: list[tuple[Order, Reserved | Refused]] = []
         for order, answer in zip(orders, answers, strict=True):
+            if not isinstance(answer, ServiceError):
+                self._sold_out.learn(order.disc_ids, answer)
             match answer:
                 case Reserved() | Refused():
                     decided.append((order, answer))

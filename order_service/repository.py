@@ -6,19 +6,8 @@ from uuid import UUID, uuid4
 import asyncpg
 
 from order_service.errors import OrderNotFound
-from order_service.model import Customer, Order, OrderDraft, OrderStatus, Refused, Reserved
-from order_service.rows import (
-    array_literal,
-    decided_order,
-    first_reason,
-    first_status,
-    left_literal,
-    new_order,
-    off_sale_literal,
-    order_from_row,
-    text_array_literal,
-    total_cents,
-)
+from order_service.model import Order, Placement, Refused, Reserved
+from order_service.rows import decided_order, decision_row, insert_row, new_order, order_from_row
 from service_runtime.database import Connection, Database
 
 # An order that exists wins, and is written to: that makes a repeated call wait for a synchronous standby as the first one did, and sees a
@@ -28,27 +17,30 @@ from service_runtime.database import Connection, Database
 INSERT = """
 WITH placed AS (
     INSERT INTO orders (
-        id, customer_id, request_id, fingerprint, customer_name, masked_document, disc_ids, quantities, status, reason
+        id, customer_id, request_id, fingerprint, customer_name, masked_document, disc_ids, quantities, status, reason,
+        stock_left
     )
     SELECT
         id, customer_id, request_id, fingerprint, customer_name, masked_document, disc_ids::uuid[], quantities::integer[],
-        status, reason
+        status, reason, stock_left::bigint[]
     FROM unnest(
-        $1::uuid[], $2::uuid[], $3::text[], $4::bytea[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[], $10::text[]
+        $1::uuid[], $2::uuid[], $3::text[], $4::bytea[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[], $10::text[],
+        $11::text[]
     ) AS draft (
-        id, customer_id, request_id, fingerprint, customer_name, masked_document, disc_ids, quantities, status, reason
+        id, customer_id, request_id, fingerprint, customer_name, masked_document, disc_ids, quantities, status, reason,
+        stock_left
     )
     ORDER BY id
     ON CONFLICT (id) DO UPDATE SET attempts = orders.attempts + 1
-    RETURNING *
+    RETURNING id, status, attempts, CASE WHEN attempts > 1 THEN orders END AS found
 ), opened AS (
     INSERT INTO open_work (id, order_ids, next_attempt_time)
-    SELECT $11, array_agg(id), now() + $12 * interval '1 second'
+    SELECT $12, array_agg(id), now() + $13 * interval '1 second'
     FROM placed
     WHERE attempts = 1 AND status = 'PENDING'
     HAVING count(*) > 0
 )
-SELECT now() AS insert_time, existing.*, NULL::uuid AS work_id
+SELECT now() AS insert_time, (existing.found).*, NULL::uuid AS work_id
 FROM (VALUES (1)) AS always LEFT JOIN placed AS existing ON existing.attempts > 1
 """
 
@@ -79,7 +71,9 @@ WITH answer AS (
     WHERE orders.id = answer.id AND orders.status = 'PENDING'
     RETURNING orders.id
 ), closed AS (
-    DELETE FROM open_work WHERE id = ANY ($10::uuid[]) AND order_ids <@ (SELECT array_agg(id) FROM decided)
+    DELETE FROM open_work
+    WHERE id = ANY ($10::uuid[])
+        AND NOT EXISTS (SELECT FROM unnest(order_ids) AS mine (id) WHERE mine.id NOT IN (SELECT decided.id FROM decided))
 )
 SELECT now() AS decide_time, missed.id
 FROM (VALUES (1)) AS always
@@ -120,35 +114,21 @@ class OrderRepository:
         self._database = database
         self._recovery_age_s = recovery_age_s
 
-    async def insert(self, placements: Sequence[tuple[OrderDraft, Customer]]) -> list[Order]:
-        """Takes orders with ids that differ in: PENDING, or REJECTED at once if the customer is inactive.
+    async def insert(self, placements: Sequence[Placement]) -> list[Order]:
+        """Takes orders with ids that differ in: PENDING, or REJECTED at once if the customer is inactive or the catalog has denied them.
 
         Answers them in their order; one that existed as it stands.
         """
         work_id = uuid4()
-        by_id = sorted(placements, key=lambda placement: placement[0].order_id)
-        drafts = [draft for draft, _ in by_id]
-        customers = [customer for _, customer in by_id]
-        rows = await self._write(
-            INSERT,
-            [draft.order_id for draft in drafts],
-            [draft.customer_id for draft in drafts],
-            [draft.request_id for draft in drafts],
-            [draft.fingerprint for draft in drafts],
-            [customer.name for customer in customers],
-            [customer.masked_document for customer in customers],
-            [array_literal(draft.disc_ids) for draft in drafts],
-            [array_literal(draft.quantities[disc_id] for disc_id in draft.disc_ids) for draft in drafts],
-            [first_status(customer) for customer in customers],
-            [first_reason(customer) for customer in customers],
-            work_id,
-            self._recovery_age_s,
-        )
+        # Everybody writes in the order of ids, or two groups could wait for each other.
+        by_id = sorted(placements, key=lambda placement: placement.draft.order_id)
+        columns = zip(*map(insert_row, by_id), strict=True)
+        rows = await self._write(INSERT, *columns, work_id, self._recovery_age_s)
         existing = {row["id"]: order_from_row(row) for row in rows if row["id"] is not None}
         insert_time = rows[0]["insert_time"]
         return [
-            existing.get(draft.order_id) or new_order(draft, customer, work_id, insert_time)
-            for draft, customer in placements
+            existing.get(placement.draft.order_id) or new_order(placement, work_id, insert_time)
+            for placement in placements
         ]
 
     async def find(self, order_id: UUID) -> Order | None:
@@ -169,22 +149,9 @@ class OrderRepository:
     async def decide(self, answers: Sequence[tuple[Order, Reserved | Refused]]) -> list[Order]:
         """PENDING becomes CONFIRMED or REJECTED, with what was sold or left. Answers the orders as they are after that, in their order."""
         by_id = sorted(answers, key=lambda pair: pair[0].id)
-        orders = [order for order, _ in by_id]
-        sold = [answer.lines if isinstance(answer, Reserved) else None for _, answer in by_id]
-        refused = [answer if isinstance(answer, Refused) else None for _, answer in by_id]
-        rows = await self._write(
-            DECIDE,
-            [order.id for order in orders],
-            [OrderStatus.CONFIRMED if lines is not None else OrderStatus.REJECTED for lines in sold],
-            [refusal and refusal.reason for refusal in refused],
-            [lines and text_array_literal(line.name for line in lines) for lines in sold],
-            [lines and text_array_literal(line.artist for line in lines) for lines in sold],
-            [lines and array_literal(line.price_cents for line in lines) for lines in sold],
-            [total_cents(order, lines) for order, lines in zip(orders, sold, strict=True)],
-            [refusal and left_literal(order, refusal) for order, refusal in zip(orders, refused, strict=True)],
-            [refusal and off_sale_literal(refusal) for refusal in refused],
-            list({order.work_id for order in orders if order.work_id is not None}),
-        )
+        columns = zip(*[decision_row(order, answer) for order, answer in by_id], strict=True)
+        work_ids = {order.work_id for order, _ in answers if order.work_id is not None}
+        rows = await self._write(DECIDE, *columns, list(work_ids))
         missed = [row["id"] for row in rows if row["id"] is not None]
         others = {order.id: order for order in [await self.find(order_id) for order_id in missed] if order is not None}
         decide_time = rows[0]["decide_time"]

@@ -1,22 +1,23 @@
 """Orders as rows: what is written for them, and what is read back."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from collections.abc import Iterable
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
 from order_service.model import (
-    Customer,
     Order,
-    OrderDraft,
     OrderLine,
     OrderStatus,
+    Placement,
     Refused,
     RejectionReason,
     Reserved,
-    SoldLine,
 )
+
+# Distinct texts of orders that are written at about the same time, most of which are for the same few discs.
+TEXTS_KEPT_MAX = 256
 
 
 def array_literal(values: Iterable[object]) -> str:
@@ -24,23 +25,38 @@ def array_literal(values: Iterable[object]) -> str:
     return "{" + ",".join(map(str, values)) + "}"
 
 
-def text_array_literal(values: Iterable[str]) -> str:
+@lru_cache(maxsize=TEXTS_KEPT_MAX)
+def text_array_literal(values: tuple[str, ...]) -> str:
     """Writes a PostgreSQL array of texts (PostgreSQL manual, 8.15.6)."""
     return array_literal('"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"' for value in values)
 
 
-def first_status(customer: Customer) -> OrderStatus:
-    """The status that an order is taken in with."""
-    return OrderStatus.PENDING if customer.active else OrderStatus.REJECTED
+def insert_row(placement: Placement) -> tuple[object, ...]:
+    """What is written for an order that is taken in."""
+    draft, customer, stock_left = placement
+    reason = _first_reason(placement)
+    return (
+        draft.order_id,
+        draft.customer_id,
+        draft.request_id,
+        draft.fingerprint,
+        customer.name,
+        customer.masked_document,
+        array_literal(draft.lines.ids),
+        array_literal(draft.lines.quantities),
+        OrderStatus.REJECTED if reason else OrderStatus.PENDING,
+        reason,
+        array_literal([stock_left]) if reason is RejectionReason.OUT_OF_STOCK else None,
+    )
 
 
-def first_reason(customer: Customer) -> RejectionReason | None:
-    """The reason that an order is taken in with: an inactive customer's is rejected at once."""
-    return None if customer.active else RejectionReason.CUSTOMER_INACTIVE
-
-
-def new_order(draft: OrderDraft, customer: Customer, work_id: UUID, insert_time: datetime) -> Order:
+def new_order(placement: Placement, work_id: UUID, insert_time: datetime) -> Order:
     """The order that an insert has made."""
+    draft, customer, stock_left = placement
+    reason = _first_reason(placement)
+    lines = list(map(OrderLine, *draft.lines))
+    if reason is RejectionReason.OUT_OF_STOCK:
+        lines = [line._replace(stock_left=stock_left) for line in lines]
     return Order(
         id=draft.order_id,
         request_id=draft.request_id,
@@ -48,15 +64,44 @@ def new_order(draft: OrderDraft, customer: Customer, work_id: UUID, insert_time:
         customer_name=customer.name,
         masked_document=customer.masked_document,
         fingerprint=draft.fingerprint,
-        lines=[OrderLine(disc_id, draft.quantities[disc_id]) for disc_id in draft.disc_ids],
+        lines=lines,
         total_cents=0,
-        status=first_status(customer),
-        reason=first_reason(customer),
+        status=OrderStatus.REJECTED if reason else OrderStatus.PENDING,
+        reason=reason,
         refused_disc_ids=(),
         create_time=insert_time,
         update_time=insert_time,
         work_id=work_id,
     )
+
+
+def _first_reason(placement: Placement) -> RejectionReason | None:
+    """Why an order is rejected as soon as it is taken in."""
+    if not placement.customer.active:
+        return RejectionReason.CUSTOMER_INACTIVE
+    return None if placement.stock_left is None else RejectionReason.OUT_OF_STOCK
+
+
+def decision_row(order: Order, answer: Reserved | Refused) -> tuple[object, ...]:
+    """What is written for an order that is decided."""
+    if isinstance(answer, Reserved):
+        return (
+            order.id,
+            OrderStatus.CONFIRMED,
+            None,
+            text_array_literal(tuple([line.name for line in answer.lines])),
+            text_array_literal(tuple([line.artist for line in answer.lines])),
+            array_literal([line.price_cents for line in answer.lines]),
+            _total_cents(order, answer),
+            None,
+            None,
+        )
+    left = off_sale = None
+    if answer.reason is RejectionReason.OUT_OF_STOCK:
+        left = array_literal([answer.stock_left[disc_id] for disc_id in order.disc_ids])
+    else:
+        off_sale = array_literal(answer.disc_ids)
+    return (order.id, OrderStatus.REJECTED, answer.reason, None, None, None, 0, left, off_sale)
 
 
 def decided_order(order: Order, answer: Reserved | Refused, decide_time: datetime) -> Order:
@@ -66,28 +111,17 @@ def decided_order(order: Order, answer: Reserved | Refused, decide_time: datetim
             OrderLine(line.disc_id, line.quantity, sold.name, sold.artist, sold.price_cents)
             for line, sold in zip(order.lines, answer.lines, strict=True)
         ]
-        total = total_cents(order, answer.lines)
-        return replace(order, status=OrderStatus.CONFIRMED, lines=lines, total_cents=total, update_time=decide_time)
-    rejected = replace(order, status=OrderStatus.REJECTED, reason=answer.reason, update_time=decide_time)
+        total = _total_cents(order, answer)
+        return order._replace(status=OrderStatus.CONFIRMED, lines=lines, total_cents=total, update_time=decide_time)
+    rejected = order._replace(status=OrderStatus.REJECTED, reason=answer.reason, update_time=decide_time)
     if answer.reason is not RejectionReason.OUT_OF_STOCK:
-        return replace(rejected, refused_disc_ids=tuple(answer.disc_ids))
-    return replace(rejected, lines=[replace(line, stock_left=answer.stock_left[line.disc_id]) for line in order.lines])
+        return rejected._replace(refused_disc_ids=tuple(answer.disc_ids))
+    lines = [line._replace(stock_left=answer.stock_left[line.disc_id]) for line in order.lines]
+    return rejected._replace(lines=lines)
 
 
-def total_cents(order: Order, sold: Sequence[SoldLine] | None) -> int:
-    """What all copies cost together; 0 if none were sold."""
-    return sum(line.quantity * held.price_cents for line, held in zip(order.lines, sold or (), strict=False))
-
-
-def left_literal(order: Order, refused: Refused) -> str | None:
-    """How many copies of each disc were left, where that was the reason."""
-    short = refused.reason is RejectionReason.OUT_OF_STOCK
-    return array_literal(refused.stock_left[disc_id] for disc_id in order.disc_ids) if short else None
-
-
-def off_sale_literal(refused: Refused) -> str | None:
-    """The discs that are not on sale, where that was the reason."""
-    return None if refused.reason is RejectionReason.OUT_OF_STOCK else array_literal(refused.disc_ids)
+def _total_cents(order: Order, answer: Reserved) -> int:
+    return sum([line.quantity * sold.price_cents for line, sold in zip(order.lines, answer.lines, strict=True)])
 
 
 def order_from_row(row: Any) -> Order:

@@ -10,7 +10,8 @@ from order_service.mapping import STATUSES, order_to_proto
 from order_service.order_search import OrderPage, OrdersRead
 from recordshop.order.v1 import order_pb2
 from service_runtime import page_tokens
-from service_runtime.validation import NO_UUID, Fields, reading_fields
+from service_runtime.uuids import NO_UUID
+from service_runtime.validation import Fields, reading_fields
 
 STATUSES_BY_PROTO = {proto: status for status, proto in STATUSES.items()}
 FIRST_MOMENT = datetime(1, 1, 1, tzinfo=UTC)

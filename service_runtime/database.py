@@ -44,7 +44,9 @@ class Database:
     async def connection(self) -> AsyncIterator[Connection]:
         """Lends a connection; waits for a free one for acquire_timeout_s seconds at most, and then raises DatabaseUnreachable."""
         try:
-            connection = await self._pool.acquire(timeout=self._acquire_timeout_s)
+            # Cheaper than the pool's own timeout, which makes a task of each wait.
+            async with asyncio.timeout(self._acquire_timeout_s):
+                connection = await self._pool.acquire()
         except (
             OSError,
             TimeoutError,

@@ -1,31 +1,33 @@
 """The time that a call has left."""
 
-import asyncio
+import time
 from typing import Any, Self
 
 import grpc
 
 
 class Deadline:
-    """A moment on the event loop's clock after which nobody waits for the answer."""
+    """A moment on the monotonic clock after which nobody waits for the answer."""
+
+    __slots__ = ("at_s",)
 
     def __init__(self, at_s: float) -> None:
-        self._at_s = at_s
+        self.at_s = at_s
 
     @classmethod
     def after(cls, timeout_s: float) -> Self:
         """Ends timeout_s seconds from now."""
-        return cls(asyncio.get_running_loop().time() + timeout_s)
+        return cls(time.monotonic() + timeout_s)
 
     @classmethod
     def of_call(cls, context: grpc.aio.ServicerContext[Any, Any], *, at_most_s: float) -> Self:
         """Ends with the caller's deadline, or after at_most_s seconds if that is sooner or the caller gave none."""
         remaining_s = context.time_remaining()
-        return cls.after(at_most_s if remaining_s is None else min(remaining_s, at_most_s))
+        return cls.after(at_most_s if remaining_s is None or remaining_s > at_most_s else remaining_s)
 
     def remaining_s(self) -> float:
         """Seconds left; 0 when it has passed."""
-        return max(0.0, self._at_s - asyncio.get_running_loop().time())
+        return max(0.0, self.at_s - time.monotonic())
 
     def at_most(self, timeout_s: float) -> float:
         """Seconds that a step may take which would take timeout_s by itself: what is forwarded to a neighbour."""

@@ -22,6 +22,10 @@ async def commit_distinct(
     An entry with the same content as the first of its identity shares that one's answer. One with other content is `reused` if the first
     was taken; if it was refused, it may itself have been the one that came too late, and the other one is committed after it.
     """
+    if not entries:
+        return []
+    if len({identity(entry) for entry in entries}) == len(entries):
+        return list(await commit(entries))
     answers: dict[int, Answer | ServiceError] = {}
     waiting = list(range(len(entries)))
     while waiting:

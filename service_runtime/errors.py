@@ -13,6 +13,7 @@ from google.rpc import error_details_pb2, status_pb2
 from grpc_status import rpc_status
 
 DOMAIN = "recordshop"
+TYPE_URL = "type.googleapis.com/"
 RETRY_AFTER_S = 0.25
 
 # An error travels in the trailing metadata, of which grpc's clients take 8 KiB unless told otherwise: beyond that they see
@@ -45,6 +46,11 @@ class ServiceError(Exception):
 
     code: ClassVar[grpc.StatusCode] = grpc.StatusCode.INTERNAL
     reason: ClassVar[str] = "INTERNAL"
+    _sentence: ClassVar[str]
+
+    def __init_subclass__(cls) -> None:
+        # Once for each class: after a drop most answers are errors.
+        cls._sentence = re.sub(r"\s+", " ", inspect.cleandoc(cls.__doc__ or "").split("\n\n")[0])
 
     def __init__(self, metadata: Mapping[str, str] | None = None, *, retry_after_s: float | None = None) -> None:
         self.metadata = dict(metadata or {})
@@ -54,7 +60,7 @@ class ServiceError(Exception):
     @property
     def message(self) -> str:
         """The sentence that the caller reads."""
-        return re.sub(r"\s+", " ", inspect.cleandoc(type(self).__doc__ or "").split("\n\n")[0])
+        return self._sentence
 
     def details(self) -> Sequence[any_pb2.Any]:
         """The error's details in their order on the wire."""
@@ -179,6 +185,4 @@ def _first_that_fit(violations: Sequence[Violation], size_max_bytes: int) -> tup
 def _packed(
     detail: error_details_pb2.ErrorInfo | error_details_pb2.RetryInfo | error_details_pb2.BadRequest,
 ) -> any_pb2.Any:
-    packed = any_pb2.Any()
-    packed.Pack(detail)
-    return packed
+    return any_pb2.Any(type_url=TYPE_URL + detail.DESCRIPTOR.full_name, value=detail.SerializeToString())

@@ -1,11 +1,12 @@
 """Group commit: what arrives while one group is being committed becomes the next group."""
 
 import asyncio
-from collections import Counter, deque
+import time
+from collections import deque
 from collections.abc import Awaitable, Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Generic, Self, TypeVar
+from typing import Generic, NamedTuple, Self, TypeVar
 
 import structlog
 
@@ -15,6 +16,7 @@ from service_runtime.errors import Internal, NotAccepted, Overloaded, ServiceErr
 log = structlog.get_logger(__name__)
 Entry = TypeVar("Entry")
 Answer = TypeVar("Answer")
+NOT_ANSWERED = Internal()
 
 
 @dataclass(frozen=True)
@@ -27,12 +29,30 @@ class GroupLimits:
     drain_timeout_s: float
 
 
-@dataclass(frozen=True, slots=True)
-class _Waiting(Generic[Entry, Answer]):
+class _Call(Generic[Answer]):
+    """Entries that one caller handed in together: their answers, and a future that is done when all are there."""
+
+    __slots__ = ("answers", "done", "missing")
+
+    def __init__(self, count: int, done: asyncio.Future[None]) -> None:
+        self.answers: list[Answer | ServiceError] = [NOT_ANSWERED] * count
+        self.missing = count
+        self.done = done
+
+    def complete(self, place: int, answer: Answer | ServiceError) -> None:
+        """Takes the answer of one entry."""
+        self.answers[place] = answer
+        self.missing -= 1
+        if not self.missing and not self.done.done():
+            self.done.set_result(None)
+
+
+class _Waiting(NamedTuple, Generic[Entry, Answer]):
     entry: Entry
     keys: frozenset[Hashable]
-    deadline: Deadline
-    answer: asyncio.Future[Answer]
+    deadline_s: float
+    call: _Call[Answer]
+    place: int
 
 
 class GroupCommit(Generic[Entry, Answer]):
@@ -54,51 +74,53 @@ class GroupCommit(Generic[Entry, Answer]):
         self._keys = keys
         self._limits = limits
         self._waiting: deque[_Waiting[Entry, Answer]] = deque()
-        self._busy: Counter[Hashable] = Counter()
+        self._busy: set[Hashable] = set()
         self._groups: set[asyncio.Task[None]] = set()
         self._is_waking = False
         self._is_closed = False
 
     async def submit(self, entry: Entry, deadline: Deadline) -> Answer:
-        """Answers what `commit` answered for this entry, or raises its error; see submit_all."""
-        [answer] = self.submit_all([entry], deadline)
-        return await answer
+        """Answers what `commit` answered for this entry, or raises its error; see outcomes."""
+        refusal = self._refusal(1)
+        if refusal is not None:
+            raise refusal
+        call = self._enqueue([entry], deadline)
+        await call.done
+        outcome = call.answers[0]
+        if isinstance(outcome, ServiceError):
+            raise outcome
+        return outcome
 
     async def outcomes(self, entries: Sequence[Entry], deadline: Deadline) -> list[Answer | ServiceError]:
-        """Answers a value or an error for each entry, in their order; entries that do not fit all answer Overloaded."""
-        try:
-            futures = self.submit_all(entries, deadline)
-        except ServiceError as error:
-            return [error] * len(entries)
-        if futures:
-            await asyncio.wait(futures)
-        return [self._outcome(future) for future in futures]
+        """Answers a value or an error for each entry, in their order, which is the order that they are queued in.
 
-    @staticmethod
-    def _outcome(future: asyncio.Future[Answer]) -> Answer | ServiceError:
-        error = future.exception()
-        if error is None:
-            return future.result()
-        return error if isinstance(error, ServiceError) else Internal()
-
-    def submit_all(self, entries: Sequence[Entry], deadline: Deadline) -> list[asyncio.Future[Answer]]:
-        """Queues entries in this order and answers their futures.
-
-        Raises Overloaded at once, with none queued, if they do not fit. A future fails with NotAccepted if the deadline passed before its
-        entry's group began, and one that was cancelled before that is left out: nothing was done then.
+        Entries that do not fit all answer Overloaded at once, with none queued. One whose group did not begin before the deadline
+        answers NotAccepted, and those of a caller who has gone by then are left out: nothing was done.
         """
-        if self._is_closed:
-            raise NotAccepted
-        if len(self._waiting) + len(entries) > self._limits.waiting_max:
-            raise Overloaded
+        refusal = self._refusal(len(entries))
+        if refusal is not None:
+            return [refusal] * len(entries)
+        if not entries:
+            return []
+        call = self._enqueue(entries, deadline)
+        await call.done
+        return call.answers
+
+    def _enqueue(self, entries: Sequence[Entry], deadline: Deadline) -> _Call[Answer]:
         loop = asyncio.get_running_loop()
-        queued = [_Waiting(entry, frozenset(self._keys(entry)), deadline, loop.create_future()) for entry in entries]
-        self._waiting.extend(queued)
+        call: _Call[Answer] = _Call(len(entries), loop.create_future())
+        for place, entry in enumerate(entries):
+            self._waiting.append(_Waiting(entry, frozenset(self._keys(entry)), deadline.at_s, call, place))
         if not self._is_waking:
             # At the end of this turn of the event loop, so that all who arrive in one turn go together.
             self._is_waking = True
             loop.call_soon(self._begin_groups)
-        return [waiting.answer for waiting in queued]
+        return call
+
+    def _refusal(self, count: int) -> ServiceError | None:
+        if self._is_closed:
+            return NotAccepted()
+        return Overloaded() if len(self._waiting) + count > self._limits.waiting_max else None
 
     def _begin_groups(self) -> None:
         self._is_waking = False
@@ -106,8 +128,7 @@ class GroupCommit(Generic[Entry, Answer]):
             group = self._next_group()
             if not group:
                 return
-            for waiting in group:
-                self._busy.update(waiting.keys)
+            self._busy.update(*[waiting.keys for waiting in group])
             task = asyncio.create_task(self._run(group))
             self._groups.add(task)
             task.add_done_callback(self._ended)
@@ -120,13 +141,14 @@ class GroupCommit(Generic[Entry, Answer]):
         """Takes those who can go now, in the order of arrival; the others keep their places."""
         group: list[_Waiting[Entry, Answer]] = []
         staying: list[_Waiting[Entry, Answer]] = []
+        now_s = time.monotonic()
         held = set(self._busy)
         while self._waiting and len(group) < self._limits.group_size_max:
             waiting = self._waiting.popleft()
-            if waiting.answer.done():
+            if waiting.call.done.done():
                 continue
-            if waiting.deadline.passed():
-                waiting.answer.set_exception(NotAccepted())
+            if waiting.deadline_s <= now_s:
+                waiting.call.complete(waiting.place, NotAccepted())
             elif held and not held.isdisjoint(waiting.keys):
                 # Whoever comes later and shares one of its keys must stay behind it.
                 held |= waiting.keys
@@ -145,13 +167,12 @@ class GroupCommit(Generic[Entry, Answer]):
         except Exception as error:  # noqa: BLE001 - whatever it is, nobody may wait for ever.
             log.error("group failed", error=type(error).__name__, size=len(group))  # noqa: TRY400 - texts quote rows.
         finally:
-            for waiting in group:
-                self._busy.subtract(waiting.keys)
-            self._busy = +self._busy
+            # No other group has any of them.
+            self._busy.difference_update(*[waiting.keys for waiting in group])
             if len(answers) != len(group):
                 answers = [Internal()] * len(group)
             for waiting, answer in zip(group, answers, strict=True):
-                _complete(waiting.answer, answer)
+                waiting.call.complete(waiting.place, answer)
 
     async def __aenter__(self) -> Self:
         return self
@@ -162,20 +183,10 @@ class GroupCommit(Generic[Entry, Answer]):
         """Takes no more, refuses who still waits, and lets the groups that have begun end."""
         self._is_closed = True
         for waiting in self._waiting:
-            _complete(waiting.answer, NotAccepted())
+            waiting.call.complete(waiting.place, NotAccepted())
         self._waiting.clear()
         if self._groups:
             _, late = await asyncio.wait(self._groups, timeout=self._limits.drain_timeout_s)
             for task in late:
                 task.cancel()
             await asyncio.gather(*late, return_exceptions=True)
-
-
-def _complete(future: asyncio.Future[Answer], answer: Answer | ServiceError) -> None:
-    if future.done():
-        return
-    if isinstance(answer, ServiceError):
-        future.set_exception(answer)
-        future.exception()  # Marked as seen: its caller may have gone.
-    else:
-        future.set_result(answer)

@@ -77,7 +77,12 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
             try:
                 return await behaviour(request, context)
             except Exception as error:  # noqa: BLE001 - whatever it is, its text must not reach the caller.
-                await self._abort(method, context, error)
+                # A call of one answer need not be aborted, which would be one more exception: with an error no answer is sent.
+                status = self._status(method, error)
+                context.set_code(status.code)
+                context.set_details(status.details)
+                context.set_trailing_metadata(status.trailing_metadata)
+                return None
             finally:
                 self._end()
                 self._log_if_slow(method, started_s)
@@ -114,6 +119,9 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
         return write
 
     async def _abort(self, method: str, context: Context, error: Exception) -> None:
+        await context.abort_with_status(self._status(method, error))
+
+    def _status(self, method: str, error: Exception) -> grpc.Status:
         if isinstance(error, grpc.aio.AbortError):
             raise error
         answer = error if isinstance(error, ServiceError) else Internal()
@@ -121,7 +129,8 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
             log.error("call failed", method=method, error=type(error).__name__, trace=_frames(error))
         elif answer.code in FAULTS:
             log.warning("call refused", method=method, code=answer.code.name, reason=answer.reason, **_ids(answer))
-        await context.abort_with_status(rpc_status.to_status(answer.to_status()))
+        status: grpc.Status = rpc_status.to_status(answer.to_status())
+        return status
 
     def _log_if_slow(self, method: str, started_s: float) -> None:
         elapsed_s = time.perf_counter() - started_s

@@ -1,35 +1,51 @@
 """Quantities by id: what a request with several lines comes down to, in every service that reads such lines."""
 
 import hashlib
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from typing import NamedTuple
 from uuid import UUID
 
+from service_runtime.uuids import uuid_from_text
 from service_runtime.validation import Fields
 
 FINGERPRINT_LENGTH_BYTES = 16
 
 
-def read_quantities(
+class Lines(NamedTuple):
+    """What is asked for: each id once, in the order in which everybody locks them, and a quantity for each."""
+
+    ids: Sequence[UUID]
+    quantities: Sequence[int]
+
+    def fingerprint(self) -> bytes:
+        """Tells these lines from others under the same id: 16 bytes of SHA-256 over the lines in their order."""
+        content = b"".join(
+            [line_id.bytes + quantity.to_bytes(4, "big") for line_id, quantity in zip(*self, strict=True)]
+        )
+        return hashlib.sha256(content).digest()[:FINGERPRINT_LENGTH_BYTES]
+
+
+def read_lines(
     fields: Fields, lines: Sequence[tuple[str, int]], *, id_name: str, lines_max: int, quantity_max: int
-) -> Counter[UUID]:
+) -> Lines:
     """Reads the request's `lines`, each (id, quantity), and adds up those of one id; the bound holds for the sum too."""
-    quantities: Counter[UUID] = Counter()
     if not 1 <= len(lines) <= lines_max:
         fields.bad("lines", f"must have 1 to {lines_max} entries")
-        return quantities
-    for index, (line_id, quantity) in enumerate(lines):
-        parsed_id = fields.uuid(f"lines[{index}].{id_name}", line_id)
-        quantities[parsed_id] += fields.integer(f"lines[{index}].quantity", quantity, at_least=1, at_most=quantity_max)
-    for parsed_id, quantity in quantities.items():
-        if quantity > quantity_max and len(lines) > len(quantities):
-            fields.bad("lines", f"add up to {quantity:,} of {id_name} {parsed_id}: at most {quantity_max:,}")
-    return quantities
+        return Lines((), ())
+    quantities: dict[UUID, int] = {}
+    for index, (text, quantity) in enumerate(lines):
+        # The paths are put together for bad lines only: that is most of the work.
+        line_id = uuid_from_text(text) or fields.uuid(f"lines[{index}].{id_name}", text)
+        if not 1 <= quantity <= quantity_max:
+            fields.integer(f"lines[{index}].quantity", quantity, at_least=1, at_most=quantity_max)
+        quantities[line_id] = quantities.get(line_id, 0) + quantity
+    if len(lines) > len(quantities):
+        _check_sums(fields, quantities, id_name=id_name, quantity_max=quantity_max)
+    ids = sorted(quantities)
+    return Lines(tuple(ids), tuple([quantities[line_id] for line_id in ids]))
 
 
-def fingerprint(quantities: Mapping[UUID, int]) -> bytes:
-    """Tells these lines from others under the same id: 16 bytes of SHA-256 over the lines in the order of their ids."""
-    digest = hashlib.sha256()
-    for line_id in sorted(quantities):
-        digest.update(line_id.bytes + quantities[line_id].to_bytes(4, "big"))
-    return digest.digest()[:FINGERPRINT_LENGTH_BYTES]
+def _check_sums(fields: Fields, quantities: dict[UUID, int], *, id_name: str, quantity_max: int) -> None:
+    for line_id, quantity in quantities.items():
+        if quantity > quantity_max:
+            fields.bad("lines", f"add up to {quantity:,} of {id_name} {line_id}: at most {quantity_max:,}")

@@ -8,13 +8,12 @@ from uuid import UUID
 from google.protobuf import field_mask_pb2
 
 from service_runtime.errors import InvalidArgument, Violation
+from service_runtime.uuids import NO_UUID, uuid_from_text
 
-CANONICAL_UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 CALLER_ID = re.compile(r"[A-Za-z0-9._:-]{1,64}")
 ETAG_LENGTH_MAX = 64
 PAGE_TOKEN_LENGTH_MAX = 1024
 PATH_SHOWN_MAX = 64
-NO_UUID = UUID(int=0)
 
 
 class Fields:
@@ -38,9 +37,10 @@ class Fields:
 
     def uuid(self, field: str, value: str) -> UUID:
         """Reads a required UUID in its canonical form of 36 characters."""
-        parsed = UUID(value) if CANONICAL_UUID.fullmatch(value) else NO_UUID
-        if parsed == NO_UUID:
+        parsed = uuid_from_text(value)
+        if parsed is None:
             self.bad(field, "must be a UUID, and not the nil one" if value else "is required and must be a UUID")
+            return NO_UUID
         return parsed
 
     def optional_uuid(self, field: str, value: str) -> UUID | None:
@@ -53,7 +53,8 @@ class Fields:
         if not count_min <= len(given) <= count_max:
             self.bad(field, f"must have {count_min} to {count_max} entries")
             return []
-        return [self.uuid(f"{field}[{index}]", value) for index, value in enumerate(given)]
+        # The paths are put together for bad ones only.
+        return [uuid_from_text(value) or self.uuid(f"{field}[{index}]", value) for index, value in enumerate(given)]
 
     def caller_id(self, field: str, value: str) -> str:
         """Reads an id that a caller chose: 1 to 64 of `A-Za-z0-9._:-`."""

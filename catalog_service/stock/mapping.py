@@ -22,9 +22,9 @@ from catalog_service.stock.model import (
 )
 from recordshop.catalog.v1 import stock_pb2
 from service_runtime.errors import Internal, InvalidArgument, ServiceError
-from service_runtime.quantities import read_quantities
+from service_runtime.quantities import read_lines
 from service_runtime.timestamps import timestamp
-from service_runtime.validation import reading_fields
+from service_runtime.validation import Fields, reading_fields
 
 REASON_LENGTH_MAX = 200
 REFUSALS: dict[Refusal, type[ServiceError]] = {
@@ -45,11 +45,12 @@ MOVEMENT_STATES = {
 
 def reservation_request(request: stock_pb2.ReserveStockRequest) -> ReservationRequest:
     """Reads a request; lines of one disc are added up."""
-    with reading_fields() as fields:
-        reservation_id = fields.uuid("reservation_id", request.reservation_id)
-        lines = [(line.disc_id, line.quantity) for line in request.lines]
-        quantities = read_quantities(fields, lines, id_name="disc_id", lines_max=LINES_MAX, quantity_max=QUANTITY_MAX)
-    return ReservationRequest(id=reservation_id, quantities=quantities)
+    fields = Fields()
+    reservation_id = fields.uuid("reservation_id", request.reservation_id)
+    asked = [(line.disc_id, line.quantity) for line in request.lines]
+    lines = read_lines(fields, asked, id_name="disc_id", lines_max=LINES_MAX, quantity_max=QUANTITY_MAX)
+    fields.raise_if_bad()
+    return ReservationRequest.of(reservation_id, lines)
 
 
 def reservation_requests(request: stock_pb2.BatchReserveStockRequest) -> list[ReservationRequest | ServiceError]:
@@ -58,6 +59,33 @@ def reservation_requests(request: stock_pb2.BatchReserveStockRequest) -> list[Re
         if not 1 <= len(request.requests) <= BATCH_SIZE_MAX:
             fields.bad("requests", f"must have 1 to {BATCH_SIZE_MAX:,} entries")
     return [_request_or_error(entry) for entry in request.requests]
+
+
+def denial_requests(request: stock_pb2.DenySoldOutRequest) -> list[ReservationRequest]:
+    """Reads reservations of one disc each; whatever is wrong with any of them is wrong with the request."""
+    fields = Fields()
+    if not 1 <= len(request.requests) <= BATCH_SIZE_MAX:
+        fields.bad("requests", f"must have 1 to {BATCH_SIZE_MAX:,} entries")
+        fields.raise_if_bad()
+    asked = []
+    for index, entry in enumerate(request.requests):
+        try:
+            asked.append(reservation_request(entry))
+        except InvalidArgument as error:
+            for violation in error.violations:
+                fields.bad(f"requests[{index}].{violation.field}", violation.description)
+        else:
+            if len(asked[-1].lines.ids) > 1:
+                fields.bad(f"requests[{index}].lines", "must be of one disc")
+    if len({entry.id for entry in asked}) < len(asked):
+        fields.bad("requests", "must name each reservation_id once")
+    fields.raise_if_bad()
+    return asked
+
+
+def denials_to_proto(stock_left: Sequence[int | None]) -> stock_pb2.DenySoldOutResponse:
+    """Answers how many copies were left for each request that was denied."""
+    return stock_pb2.DenySoldOutResponse(results=[stock_pb2.DenySoldOutResult(stock_left=left) for left in stock_left])
 
 
 def _request_or_error(request: stock_pb2.ReserveStockRequest) -> ReservationRequest | ServiceError:

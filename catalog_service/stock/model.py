@@ -1,13 +1,13 @@
 """The words of the stock room."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from functools import cached_property
+from typing import NamedTuple, Self
 from uuid import UUID
 
-from service_runtime.quantities import fingerprint
+from service_runtime.quantities import Lines
 
 LINES_MAX = 50
 BATCH_SIZE_MAX = 1_000
@@ -31,26 +31,23 @@ class Refusal(StrEnum):
     OUT_OF_STOCK = "OUT_OF_STOCK"
 
 
-@dataclass(frozen=True)
-class ReservationRequest:
-    """Copies that somebody asks for: quantities by disc, one line a disc."""
+# What thousands of reservations a second go through are named tuples: as fixed as frozen dataclasses, and made in a fifth of their time.
+
+
+class ReservationRequest(NamedTuple):
+    """Copies that somebody asks for; fingerprint tells the lines from others under the same id."""
 
     id: UUID
-    quantities: Mapping[UUID, int]
+    lines: Lines
+    fingerprint: bytes
 
-    @cached_property
-    def disc_ids(self) -> list[UUID]:
-        """The discs in the order in which everybody locks them."""
-        return sorted(self.quantities)
-
-    @cached_property
-    def fingerprint(self) -> bytes:
-        """Tells these lines from others under the same id."""
-        return fingerprint(self.quantities)
+    @classmethod
+    def of(cls, reservation_id: UUID, lines: Lines) -> Self:
+        """The copies that a reservation asks for."""
+        return cls(reservation_id, lines, lines.fingerprint())
 
 
-@dataclass(frozen=True)
-class ReservationLine:
+class ReservationLine(NamedTuple):
     """A reservation's part for one disc, with the disc as it was at the decision. stock_left is None for an unknown disc."""
 
     disc_id: UUID
@@ -62,8 +59,7 @@ class ReservationLine:
     refusal: Refusal | None
 
 
-@dataclass(frozen=True)
-class Reservation:
+class Reservation(NamedTuple):
     """A recorded decision; lines in the order of disc ids."""
 
     id: UUID

@@ -118,15 +118,13 @@ class ReservationLedger:
         return [await self._reserve_lines(request) for request in requests]
 
     async def _reserve_lines(self, request: ReservationRequest) -> Reservation | ServiceError:
-        rows = await self._decide_lines(request) or await self._database.fetch(DECIDED, request.id, request.disc_ids)
+        rows = await self._decide_lines(request) or await self._database.fetch(DECIDED, request.id, request.lines.ids)
         await failpoints.reach("catalog.decided")
         return _recorded(request, rows)
 
     async def _decide_lines(self, request: ReservationRequest) -> list[asyncpg.Record]:
-        quantities = [request.quantities[disc_id] for disc_id in request.disc_ids]
-
         async def reserve(connection: Connection) -> list[asyncpg.Record]:
-            return await connection.fetch(RESERVE, request.id, request.disc_ids, quantities, request.fingerprint)
+            return await connection.fetch(RESERVE, request.id, *request.lines, request.fingerprint)
 
         try:
             return await self._database.run(reserve)
@@ -156,8 +154,8 @@ class ReservationLedger:
 
     async def _decide_singles(self, requests: Sequence[ReservationRequest]) -> dict[UUID, Reservation]:
         """Answers what was decided now: nothing for ids that the ledger knew, and nothing at all if it learnt one meanwhile."""
-        lines = [next(iter(request.quantities.items())) for request in requests]
-        disc_ids, quantities = zip(*lines, strict=True)
+        disc_ids = [request.lines.ids[0] for request in requests]
+        quantities = [request.lines.quantities[0] for request in requests]
         ids = [request.id for request in requests]
         fingerprints = [request.fingerprint for request in requests]
 
@@ -171,7 +169,7 @@ class ReservationLedger:
         return {ids[row["place"] - 1]: _single(requests[row["place"] - 1], row) for row in rows}
 
     async def _recorded_singles(self, requests: Sequence[ReservationRequest]) -> dict[UUID, Reservation | ServiceError]:
-        disc_ids = [next(iter(request.quantities)) for request in requests]
+        disc_ids = [request.lines.ids[0] for request in requests]
         ids = [request.id for request in requests]
         rows = await self._database.fetch(DECIDED_SINGLES, disc_ids, ids)
         by_id = {row["reservation_id"]: row for row in rows}
@@ -222,7 +220,7 @@ def line_from_row(row: asyncpg.Record) -> ReservationLine:
 
 
 def _single(request: ReservationRequest, row: asyncpg.Record) -> Reservation:
-    [(disc_id, quantity)] = request.quantities.items()
+    [disc_id], [quantity] = request.lines
     refusal = Refusal(row["reason"]) if row["reason"] else None
     line = ReservationLine(
         disc_id, quantity, row["name"], row["artist"], row["price_cents"], row["stock_left"], refusal

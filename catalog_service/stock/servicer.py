@@ -6,6 +6,7 @@ import grpc
 
 from catalog_service.model import PageSizes
 from catalog_service.stock import listing_mapping, mapping
+from catalog_service.stock.denials import DenialLedger
 from catalog_service.stock.listing import StockListing
 from catalog_service.stock.movements import MovementLedger
 from catalog_service.stock.reservations import ReservationLedger
@@ -23,6 +24,7 @@ class StockServicer(stock_pb2_grpc.StockServiceServicer):
         self,
         *,
         taking: StockTaking,
+        denials: DenialLedger,
         reservations: ReservationLedger,
         movements: MovementLedger,
         listing: StockListing,
@@ -31,6 +33,7 @@ class StockServicer(stock_pb2_grpc.StockServiceServicer):
         call_timeout_s: float,
     ) -> None:
         self._taking = taking
+        self._denials = denials
         self._reservations = reservations
         self._movements = movements
         self._listing = listing
@@ -49,6 +52,13 @@ class StockServicer(stock_pb2_grpc.StockServiceServicer):
         asked = mapping.reservation_requests(request)
         outcomes = await self._taking.reserve_all(asked, self._deadline(context))
         return mapping.outcomes_to_proto(outcomes)
+
+    async def DenySoldOut(
+        self, request: stock_pb2.DenySoldOutRequest, context: Context
+    ) -> stock_pb2.DenySoldOutResponse:
+        asked = mapping.denial_requests(request)
+        stock_left = await self._denials.deny_sold_out(asked)
+        return mapping.denials_to_proto(stock_left)
 
     async def ReleaseStock(self, request: stock_pb2.ReleaseStockRequest, context: Context) -> stock_pb2.Reservation:
         asked = mapping.release_request(request)

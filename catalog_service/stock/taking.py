@@ -43,14 +43,14 @@ class StockTaking:
         return [next(outcomes) if isinstance(request, ReservationRequest) else request for request in requests]
 
     async def _submit_all(self, requests: Sequence[ReservationRequest], deadline: Deadline) -> list[Outcome]:
-        singles = [request for request in requests if len(request.quantities) == 1]
-        multiples = [request for request in requests if len(request.quantities) > 1]
+        singles = [request for request in requests if len(request.lines.ids) == 1]
+        multiples = [request for request in requests if len(request.lines.ids) > 1]
         outcomes = dict(zip(map(_id, singles), await self._singles.outcomes(singles, deadline), strict=True))
         outcomes |= zip(map(_id, multiples), await self._multiples.outcomes(multiples, deadline), strict=True)
         return [outcomes[request.id] for request in requests]
 
     def _lane(self, request: ReservationRequest) -> Lane:
-        return self._singles if len(request.quantities) == 1 else self._multiples
+        return self._singles if len(request.lines.ids) == 1 else self._multiples
 
 
 def single_lane(ledger: ReservationLedger, limits: GroupLimits) -> Lane:
@@ -84,7 +84,7 @@ def _lines(request: ReservationRequest) -> bytes:
 
 
 def _discs(request: ReservationRequest) -> Iterable[UUID]:
-    return request.quantities
+    return request.lines.ids
 
 
 def _reused(request: ReservationRequest) -> ServiceError:

@@ -31,8 +31,19 @@ LAYERS = (
     ("audit", "batch", "cancellation", "recovery", "streams"),
     ("placement", "taking"),
     ("processing",),
-    ("repository", "rows", "*_client", "*_search", "*_lines", "journal", "listing", "movements", "reservations"),
-    ("settings", "model", "errors", "cpf", "merge", "__init__"),
+    (
+        "repository",
+        "rows",
+        "*_client",
+        "*_search",
+        "*_lines",
+        "journal",
+        "denials",
+        "listing",
+        "movements",
+        "reservations",
+    ),
+    ("settings", "model", "sold_out", "errors", "cpf", "merge", "__init__"),
 )
 WIRE = ("__main__", "servicer", "*mapping", "*_client")
 DATA_LAYER = LAYERS[-2]

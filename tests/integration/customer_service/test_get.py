@@ -2,8 +2,9 @@ from typing import Any
 from uuid import uuid4
 
 import grpc
+from google.protobuf.field_mask_pb2 import FieldMask
 
-from recordshop.customer.v1.customer_pb2 import BatchGetCustomersRequest, GetCustomerRequest
+from recordshop.customer.v1.customer_pb2 import BatchGetCustomersRequest, Customer, GetCustomerRequest
 from tests.integration.customer_service.people import created
 from tests.integration.refusals import refusal_of
 
@@ -75,3 +76,15 @@ async def test_a_batch_leaves_out_who_is_missing_if_it_is_told_to(customers: Any
     assert list((await customers.BatchGetCustomers(request)).customers) == [one, one]
     nobody = BatchGetCustomersRequest(ids=[str(uuid4())], skip_missing=True)
     assert not (await customers.BatchGetCustomers(nobody)).customers
+
+
+async def test_a_batch_answers_the_fields_that_are_asked_for_and_no_others(customers: Any) -> None:
+    one = await created(customers)
+    mask = FieldMask(paths=["name", "active"])
+    answer = await customers.BatchGetCustomers(BatchGetCustomersRequest(ids=[one.id], read_mask=mask))
+    assert list(answer.customers) == [Customer(name=one.name, active=True)]
+    whole = BatchGetCustomersRequest(ids=[one.id], read_mask=FieldMask(paths=["*"]))
+    assert list((await customers.BatchGetCustomers(whole)).customers) == [one]
+    unknown = BatchGetCustomersRequest(ids=[one.id], read_mask=FieldMask(paths=["name", "password"]))
+    refused = await refusal_of(customers.BatchGetCustomers(unknown))
+    assert (refused.code, [*refused.bad_fields]) == (grpc.StatusCode.INVALID_ARGUMENT, ["read_mask"])

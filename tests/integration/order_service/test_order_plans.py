@@ -11,7 +11,7 @@ import pytest
 from local_shop.copies import copy_databases, drop_databases
 from order_service.order_search import NEWEST, NEWEST_OF_CUSTOMER, PAGES_READ_MAX
 from order_service.search_mapping import FIRST_MOMENT, LAST_MOMENT
-from service_runtime.validation import NO_UUID
+from service_runtime.uuids import NO_UUID
 from tests.conftest import ProvisionedPostgres
 from tests.integration.query_plans import PLAN_MODES, indexes, plan_of, sequential_scans, sorts
 

@@ -188,14 +188,15 @@ def test_a_path_that_is_no_field_to_edit_is_refused(path: str) -> None:
 def test_a_batch_is_one_to_a_thousand_ids() -> None:
     for ids in ([], [ID] * 1_001):
         with pytest.raises(InvalidArgument) as refused:
-            mapping.ids_from_proto(BatchGetCustomersRequest(ids=ids), count_max=1_000)
+            mapping.batch_from_proto(BatchGetCustomersRequest(ids=ids), count_max=1_000)
         assert bad_fields(refused) == ["ids"]
-    assert mapping.ids_from_proto(BatchGetCustomersRequest(ids=[ID] * 1_000), count_max=1_000) == [UUID(ID)] * 1_000
+    ids, _ = mapping.batch_from_proto(BatchGetCustomersRequest(ids=[ID] * 1_000), count_max=1_000)
+    assert ids == [UUID(ID)] * 1_000
 
 
 def test_each_bad_id_of_a_batch_is_named_by_its_place() -> None:
     with pytest.raises(InvalidArgument) as refused:
-        mapping.ids_from_proto(BatchGetCustomersRequest(ids=["x", ID, ""]), count_max=1_000)
+        mapping.batch_from_proto(BatchGetCustomersRequest(ids=["x", ID, ""]), count_max=1_000)
     assert bad_fields(refused) == ["ids[0]", "ids[2]"]
 
 

@@ -50,10 +50,19 @@ def soon() -> Deadline:
     return Deadline.after(TIMEOUT_S)
 
 
+async def submitted(
+    lane: GroupCommit[str, str], *entries: str, deadline: Deadline | None = None
+) -> list[asyncio.Task[str]]:
+    """Callers of their own, each of whom has handed in one entry."""
+    callers = [asyncio.create_task(lane.submit(entry, deadline or soon())) for entry in entries]
+    await asyncio.sleep(0)
+    return callers
+
+
 async def test_a_caller_alone_is_a_group_of_one_and_waits_for_nobody() -> None:
     bench = Bench()
     async with bench.lane() as lane:
-        [answer] = lane.submit_all(["a:1"], soon())
+        [answer] = await submitted(lane, "a:1")
         entries, word = await bench.group()
         assert entries == ["a:1"]
         word.set_result(None)
@@ -63,9 +72,9 @@ async def test_a_caller_alone_is_a_group_of_one_and_waits_for_nobody() -> None:
 async def test_who_comes_while_a_group_is_under_way_forms_the_next_one_in_the_order_of_arrival() -> None:
     bench = Bench()
     async with bench.lane() as lane:
-        first = lane.submit_all(["a:1"], soon())
+        first = await submitted(lane, "a:1")
         _, word = await bench.group()
-        later = [future for entry in ("a:2", "b:3", "a:4") for future in lane.submit_all([entry], soon())]
+        later = await submitted(lane, "a:2", "b:3", "a:4")
         assert bench.begun.empty()
         word.set_result(None)
         entries, word = await bench.group()
@@ -77,7 +86,7 @@ async def test_who_comes_while_a_group_is_under_way_forms_the_next_one_in_the_or
 async def test_a_group_has_its_largest_size_and_the_rest_goes_next() -> None:
     bench = Bench()
     async with bench.lane(replace(LIMITS, group_size_max=2)) as lane:
-        answers = lane.submit_all(["a:1", "a:2", "a:3"], soon())
+        answers = await submitted(lane, "a:1", "a:2", "a:3")
         for expected in (["a:1", "a:2"], ["a:3"]):
             entries, word = await bench.group()
             assert entries == expected
@@ -88,7 +97,7 @@ async def test_a_group_has_its_largest_size_and_the_rest_goes_next() -> None:
 async def test_one_bad_entry_fails_alone() -> None:
     bench = Bench()
     async with bench.lane() as lane:
-        good, bad = lane.submit_all(["a:1", "a:2"], soon())
+        good, bad = await submitted(lane, "a:1", "a:2")
         _, word = await bench.group()
         word.set_result(["fine", Refused()])
         assert await good == "fine"
@@ -100,13 +109,13 @@ async def test_a_group_that_fails_answers_everybody_and_the_next_one_goes_on() -
     bench = Bench()
     async with bench.lane() as lane:
         for error, seen in ((Refused(), Refused), (ValueError("a row's text"), Internal)):
-            answers = lane.submit_all(["a:1", "a:2"], soon())
+            answers = await submitted(lane, "a:1", "a:2")
             _, word = await bench.group()
             word.set_exception(error)
             for outcome in await asyncio.gather(*answers, return_exceptions=True):
                 assert isinstance(outcome, seen)
                 assert "row" not in str(outcome)
-        [answer] = lane.submit_all(["a:3"], soon())
+        [answer] = await submitted(lane, "a:3")
         _, word = await bench.group()
         word.set_result(None)
         assert await answer == "A:3"
@@ -115,7 +124,7 @@ async def test_a_group_that_fails_answers_everybody_and_the_next_one_goes_on() -
 async def test_a_commit_that_answers_too_few_leaves_nobody_waiting() -> None:
     bench = Bench()
     async with bench.lane() as lane:
-        answers = lane.submit_all(["a:1", "a:2"], soon())
+        answers = await submitted(lane, "a:1", "a:2")
         _, word = await bench.group()
         word.set_result(["only one"])
         assert [type(outcome) for outcome in await asyncio.gather(*answers, return_exceptions=True)] == [Internal] * 2
@@ -133,7 +142,7 @@ async def test_a_caller_who_goes_away_in_time_is_left_out_and_later_hurts_nobody
         await asyncio.wait([gone, leaves_early])
         word.set_result(None)
         assert await stays == "A:2"
-        [last] = lane.submit_all(["a:4"], soon())
+        [last] = await submitted(lane, "a:4")
         entries, word = await bench.group()
         assert entries == ["a:4"]
         word.set_result(None)
@@ -144,9 +153,9 @@ async def test_who_is_late_is_dropped_before_the_group_begins_and_never_after() 
     bench = Bench()
     async with bench.lane() as lane:
         running, passed = Deadline.after(0.005), asyncio.Event()
-        [begun] = lane.submit_all(["a:1"], running)
+        [begun] = await submitted(lane, "a:1", deadline=running)
         _, word = await bench.group()
-        [late] = lane.submit_all(["a:2"], running)
+        [late] = await submitted(lane, "a:2", deadline=running)
         asyncio.get_running_loop().call_later(running.remaining_s() + 0.001, passed.set)
         await passed.wait()
         word.set_result(None)
@@ -156,16 +165,42 @@ async def test_who_is_late_is_dropped_before_the_group_begins_and_never_after() 
         assert bench.begun.empty()
 
 
+async def test_the_entries_of_one_call_are_answered_together_each_on_its_own() -> None:
+    bench = Bench()
+    async with bench.lane(replace(LIMITS, group_size_max=2)) as lane:
+        outcomes = asyncio.create_task(lane.outcomes(["a:1", "a:2", "a:3"], soon()))
+        for answers in (["fine", Refused()], None):
+            _, word = await bench.group()
+            assert not outcomes.done()
+            word.set_result(answers)
+        fine, refused, last = await outcomes
+        assert (fine, type(refused), last) == ("fine", Refused, "A:3")
+        assert await lane.outcomes([], soon()) == []
+
+
+async def test_a_call_that_is_late_for_its_last_group_answers_what_the_first_one_did() -> None:
+    bench = Bench()
+    async with bench.lane(replace(LIMITS, group_size_max=1)) as lane:
+        running, passed = Deadline.after(0.005), asyncio.Event()
+        outcomes = asyncio.create_task(lane.outcomes(["a:1", "a:2"], running))
+        _, word = await bench.group()
+        asyncio.get_running_loop().call_later(running.remaining_s() + 0.001, passed.set)
+        await passed.wait()
+        word.set_result(None)
+        done, late = await outcomes
+        assert (done, type(late)) == ("A:1", NotAccepted)
+        assert bench.begun.empty()
+
+
 async def test_a_full_queue_refuses_at_once_and_takes_none_of_what_does_not_fit() -> None:
     bench = Bench()
     async with bench.lane(replace(LIMITS, waiting_max=2)) as lane:
-        begun = lane.submit_all(["a:1"], soon())
+        begun = await submitted(lane, "a:1")
         _, word = await bench.group()
-        waiting = lane.submit_all(["a:2"], soon())
-        with pytest.raises(Overloaded) as refusal:
-            lane.submit_all(["a:3", "a:4"], soon())
-        assert refusal.value.retry_after_s
-        assert [type(outcome) for outcome in await lane.outcomes(["a:3", "a:4"], soon())] == [Overloaded] * 2
+        waiting = await submitted(lane, "a:2")
+        refusals = await lane.outcomes(["a:3", "a:4"], soon())
+        assert [type(refusal) for refusal in refusals] == [Overloaded] * 2
+        assert all(isinstance(refusal, Overloaded) and refusal.retry_after_s for refusal in refusals)
         word.set_result(None)
         entries, word = await bench.group()
         assert entries == ["a:2"]
@@ -176,9 +211,9 @@ async def test_a_full_queue_refuses_at_once_and_takes_none_of_what_does_not_fit(
 async def test_who_waits_for_a_hot_key_holds_up_nobody_else_and_keeps_its_place() -> None:
     bench = Bench()
     async with bench.lane(replace(LIMITS, in_flight_max=2)) as lane:
-        hot = lane.submit_all(["h:1"], soon())
+        hot = await submitted(lane, "h:1")
         _, hot_word = await bench.group()
-        answers = lane.submit_all(["h:2", "c:1", "h:3"], soon())
+        answers = await submitted(lane, "h:2", "c:1", "h:3")
         entries, word = await bench.group()
         assert entries == ["c:1"]
         word.set_result(None)
@@ -194,12 +229,12 @@ async def test_who_waits_for_a_hot_key_holds_up_nobody_else_and_keeps_its_place(
 async def test_closing_refuses_who_waits_and_lets_the_group_under_way_end() -> None:
     bench = Bench()
     async with bench.lane() as lane:
-        [begun] = lane.submit_all(["a:1"], soon())
+        [begun] = await submitted(lane, "a:1")
         _, word = await bench.group()
-        [waiting] = lane.submit_all(["a:2"], soon())
+        [waiting] = await submitted(lane, "a:2")
         asyncio.get_running_loop().call_soon(word.set_result, None)
     assert await begun == "A:1"
     with pytest.raises(NotAccepted):
         await waiting
     with pytest.raises(NotAccepted):
-        lane.submit_all(["a:3"], soon())
+        await lane.submit("a:3", soon())
