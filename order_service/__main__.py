@@ -1,5 +1,6 @@
 """Starts the order service: `python -m order_service`."""
 
+from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from dataclasses import replace
 
@@ -24,11 +25,11 @@ from recordshop.catalog.v1 import stock_pb2
 from recordshop.customer.v1 import customer_pb2
 from recordshop.order.v1 import order_pb2, order_pb2_grpc
 from service_runtime.channels import open_channel
+from service_runtime.command import run_service
 from service_runtime.database import Database, open_database
 from service_runtime.group_commit import GroupLimits
-from service_runtime.logs import configure_logs
-from service_runtime.server import GrpcServer, run_process
-from service_runtime.settings import load_settings
+from service_runtime.place import Place
+from service_runtime.server import GrpcServer
 from service_runtime.tasks import DurableTasks
 
 SERVICE_NAME = order_pb2.DESCRIPTOR.services_by_name["OrderService"].full_name
@@ -36,7 +37,7 @@ STOCK_SERVICE_NAME = stock_pb2.DESCRIPTOR.services_by_name["StockService"].full_
 CUSTOMER_SERVICE_NAME = customer_pb2.DESCRIPTOR.services_by_name["CustomerService"].full_name
 
 
-async def serve(settings: OrderSettings) -> None:
+async def serve(settings: OrderSettings, place: Place) -> None:
     """Builds the service from its parts and serves until a signal; the parts are closed in reverse order."""
     async with AsyncExitStack() as stack:
         database = await stack.enter_async_context(open_database(settings))
@@ -76,9 +77,7 @@ async def serve(settings: OrderSettings) -> None:
             page_limits=PageLimits(default=settings.page_size_default, largest=settings.page_size_max),
             call_timeout_s=settings.call_timeout_s,
         )
-        server = GrpcServer(
-            settings=settings, port=settings.order_port, service_names=[SERVICE_NAME], ping=database.ping
-        )
+        server = GrpcServer(settings=settings, place=place, service_names=[SERVICE_NAME], ping=database.ping)
         order_pb2_grpc.add_OrderServiceServicer_to_server(servicer, server.grpc)
         await stack.enter_async_context(recovery.running())
         await server.run_until_signal()
@@ -115,11 +114,15 @@ def _limits(settings: OrderSettings) -> tuple[GroupLimits, GroupLimits]:
     return singles, bulk
 
 
-def main() -> None:
-    """Reads the settings and runs the service."""
-    settings = load_settings(OrderSettings)
-    configure_logs(service="order", level=settings.log_level)
-    run_process(serve(settings))
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Runs the service as the command line and the environment say."""
+    run_service(
+        "order",
+        serve,
+        settings_kind=OrderSettings,
+        port_of=lambda settings: settings.order_port,
+        arguments=arguments,
+    )
 
 
 if __name__ == "__main__":
