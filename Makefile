@@ -9,6 +9,9 @@ INSTALLED := $(VENV)/.installed
 PROTOS := $(wildcard protos/recordshop/*/v1/*.proto)
 STUBS := recordshop/order/v1/order_pb2_grpc.py
 
+# What the protos must stay compatible with; empty outside a git repository.
+PUBLISHED := $(firstword $(foreach ref,main origin/main HEAD,$(shell git rev-parse --verify --quiet $(ref) 2>/dev/null)))
+
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help demo run audit ghz bench test check lint format proto clean
@@ -40,12 +43,13 @@ bench: $(STUBS) ## Measure the shop against its baselines, and draw docs/bench.s
 test: $(STUBS) ## Run all tests on real PostgreSQL and real gRPC.
 	$(BIN)/python -m pytest
 
-check: $(STUBS) ## Check format, lint, types and protos, and run all tests: what CI runs.
+check: $(STUBS) ## Check format, lint, types, protos and their compatibility, and run all tests: what CI runs.
 	$(BIN)/python -m ruff format --check .
 	$(BIN)/python -m ruff check .
 	$(BIN)/python -m mypy
 	$(BIN)/buf lint
 	$(BIN)/buf format --diff --exit-code
+	$(if $(PUBLISHED),$(BIN)/buf breaking --against '.git#ref=$(PUBLISHED)',@echo "No git here: the protos are not compared.")
 	$(BIN)/python -m pytest
 
 lint: $(STUBS) ## Check lint, types and protos.

@@ -1,5 +1,6 @@
 """The catalog's process: `python -m catalog_service`. Everything is put together here and nowhere else."""
 
+from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from dataclasses import replace
 
@@ -15,11 +16,11 @@ from catalog_service.stock.returns import ReturnLedger
 from catalog_service.stock.servicer import StockServicer
 from catalog_service.stock.taking import StockTaking, multiple_lane, single_lane
 from recordshop.catalog.v1 import catalog_pb2, catalog_pb2_grpc, stock_pb2, stock_pb2_grpc
+from service_runtime.command import run_service
 from service_runtime.database import Database, open_database
 from service_runtime.group_commit import GroupLimits
-from service_runtime.logs import configure_logs
-from service_runtime.server import GrpcServer, run_process
-from service_runtime.settings import load_settings
+from service_runtime.place import Place
+from service_runtime.server import GrpcServer
 
 SERVICE_NAMES = (
     catalog_pb2.DESCRIPTOR.services_by_name["CatalogService"].full_name,
@@ -27,14 +28,12 @@ SERVICE_NAMES = (
 )
 
 
-async def serve(settings: CatalogSettings) -> None:
+async def serve(settings: CatalogSettings, place: Place) -> None:
     """Serves until SIGTERM."""
     async with AsyncExitStack() as stack:
         database = await stack.enter_async_context(open_database(settings))
         taking = await _taking(settings, ReservationLedger(database=database), stack)
-        server = GrpcServer(
-            settings=settings, port=settings.catalog_port, service_names=SERVICE_NAMES, ping=database.ping
-        )
+        server = GrpcServer(settings=settings, place=place, service_names=SERVICE_NAMES, ping=database.ping)
         catalog_pb2_grpc.add_CatalogServiceServicer_to_server(_catalog(settings, database), server.grpc)
         stock_pb2_grpc.add_StockServiceServicer_to_server(_stock(settings, database, taking), server.grpc)
         await server.run_until_signal()
@@ -76,11 +75,15 @@ def _stock(settings: CatalogSettings, database: Database, taking: StockTaking) -
     )
 
 
-def main() -> None:
-    """Reads the settings and runs the process."""
-    settings = load_settings(CatalogSettings)
-    configure_logs(service="catalog", level=settings.log_level)
-    run_process(serve(settings))
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Runs the service as the command line and the environment say."""
+    run_service(
+        "catalog",
+        serve,
+        settings_kind=CatalogSettings,
+        port_of=lambda settings: settings.catalog_port,
+        arguments=arguments,
+    )
 
 
 if __name__ == "__main__":

@@ -1,24 +1,24 @@
 """The customer service's process: `python -m customer_service`."""
 
+from collections.abc import Sequence
+
 from customer_service.model import PageSizes
 from customer_service.repository import CustomerRepository
 from customer_service.servicer import CustomerServicer
 from customer_service.settings import CustomerSettings
 from recordshop.customer.v1 import customer_pb2, customer_pb2_grpc
+from service_runtime.command import run_service
 from service_runtime.database import open_database
-from service_runtime.logs import configure_logs
-from service_runtime.server import GrpcServer, run_process
-from service_runtime.settings import load_settings
+from service_runtime.place import Place
+from service_runtime.server import GrpcServer
 
 SERVICE_NAME = customer_pb2.DESCRIPTOR.services_by_name["CustomerService"].full_name
 
 
-async def serve(settings: CustomerSettings) -> None:
+async def serve(settings: CustomerSettings, place: Place) -> None:
     """Puts the service together and runs it until it is told to stop."""
     async with open_database(settings) as database:
-        server = GrpcServer(
-            settings=settings, port=settings.customer_port, service_names=[SERVICE_NAME], ping=database.ping
-        )
+        server = GrpcServer(settings=settings, place=place, service_names=[SERVICE_NAME], ping=database.ping)
         servicer = CustomerServicer(
             customers=CustomerRepository(database=database),
             page_sizes=PageSizes(default=settings.page_size_default, largest=settings.page_size_max),
@@ -28,11 +28,15 @@ async def serve(settings: CustomerSettings) -> None:
         await server.run_until_signal()
 
 
-def main() -> None:
-    """Reads the settings and serves."""
-    settings = load_settings(CustomerSettings)
-    configure_logs(service="customer", level=settings.log_level)
-    run_process(serve(settings))
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Runs the service as the command line and the environment say."""
+    run_service(
+        "customer",
+        serve,
+        settings_kind=CustomerSettings,
+        port_of=lambda settings: settings.customer_port,
+        arguments=arguments,
+    )
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """Starts the order service: `python -m order_service`."""
 
+from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from dataclasses import replace
 
@@ -8,6 +9,7 @@ from order_service.batch import BatchPlacement
 from order_service.cancellation import OrderCancellation
 from order_service.catalog_client import CatalogClient
 from order_service.customer_client import CustomerClient
+from order_service.intake import OrderIntake
 from order_service.journal import Journal
 from order_service.order_lines import OrderLines
 from order_service.order_search import OrderSearch
@@ -27,11 +29,11 @@ from recordshop.catalog.v1 import stock_pb2
 from recordshop.customer.v1 import customer_pb2
 from recordshop.order.v1 import order_pb2, order_pb2_grpc
 from service_runtime.channels import open_channel
+from service_runtime.command import run_service
 from service_runtime.database import Database, open_database
 from service_runtime.group_commit import GroupLimits
-from service_runtime.logs import configure_logs
-from service_runtime.server import GrpcServer, run_process
-from service_runtime.settings import load_settings
+from service_runtime.place import Place
+from service_runtime.server import GrpcServer
 from service_runtime.tasks import DurableTasks
 
 SERVICE_NAME = order_pb2.DESCRIPTOR.services_by_name["OrderService"].full_name
@@ -39,7 +41,7 @@ STOCK_SERVICE_NAME = stock_pb2.DESCRIPTOR.services_by_name["StockService"].full_
 CUSTOMER_SERVICE_NAME = customer_pb2.DESCRIPTOR.services_by_name["CustomerService"].full_name
 
 
-async def serve(settings: OrderSettings) -> None:
+async def serve(settings: OrderSettings, place: Place) -> None:
     """Builds the service from its parts and serves until a signal; the parts are closed in reverse order."""
     async with AsyncExitStack() as stack:
         database = await stack.enter_async_context(open_database(settings))
@@ -60,7 +62,11 @@ async def serve(settings: OrderSettings) -> None:
             DurableTasks(running_max=settings.cancels_running_max, drain_timeout_s=settings.drain_timeout_s)
         )
         placer = GroupPlacer(
-            customers=customers, orders=orders, processing=processing, timeout_s=settings.group_timeout_s
+            customers=customers,
+            intake=OrderIntake(database=database, recovery_age_s=settings.recovery_age_s),
+            orders=orders,
+            processing=processing,
+            timeout_s=settings.group_timeout_s,
         )
         single_limits, bulk_limits = _limits(settings)
         singles = await stack.enter_async_context(single_lane(placer, single_limits))
@@ -87,9 +93,7 @@ async def serve(settings: OrderSettings) -> None:
             page_limits=PageLimits(default=settings.page_size_default, largest=settings.page_size_max),
             call_timeout_s=settings.call_timeout_s,
         )
-        server = GrpcServer(
-            settings=settings, port=settings.order_port, service_names=[SERVICE_NAME], ping=database.ping
-        )
+        server = GrpcServer(settings=settings, place=place, service_names=[SERVICE_NAME], ping=database.ping)
         order_pb2_grpc.add_OrderServiceServicer_to_server(servicer, server.grpc)
         await stack.enter_async_context(recovery.running())
         await server.run_until_signal()
@@ -131,11 +135,15 @@ def _limits(settings: OrderSettings) -> tuple[GroupLimits, GroupLimits]:
     return singles, bulk
 
 
-def main() -> None:
-    """Reads the settings and runs the service."""
-    settings = load_settings(OrderSettings)
-    configure_logs(service="order", level=settings.log_level)
-    run_process(serve(settings))
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Runs the service as the command line and the environment say."""
+    run_service(
+        "order",
+        serve,
+        settings_kind=OrderSettings,
+        port_of=lambda settings: settings.order_port,
+        arguments=arguments,
+    )
 
 
 if __name__ == "__main__":

@@ -136,6 +136,25 @@ class Order(NamedTuple):
         """The discs in the order in which everybody locks them."""
         return [line.disc_id for line in self.lines]
 
+    def confirmed(self, lines: Sequence[OrderLine], total_cents: int, update_time: datetime) -> "Order":
+        """This order with its copies sold. What most orders come to: written out, it takes a third of `_replace`'s time."""
+        return Order(
+            self.id,
+            self.request_id,
+            self.customer_id,
+            self.customer_name,
+            self.masked_document,
+            self.fingerprint,
+            lines,
+            total_cents,
+            OrderStatus.CONFIRMED,
+            None,
+            (),
+            self.create_time,
+            update_time,
+            self.work_id,
+        )
+
 
 class SoldLine(NamedTuple):
     """A disc as the catalog sold it."""

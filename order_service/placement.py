@@ -1,10 +1,12 @@
 """How orders are placed: from a caller's wish to the order at its end."""
 
 from collections.abc import Awaitable, Callable, Sequence
+from operator import attrgetter
 from uuid import UUID
 
 from order_service.customer_client import CustomerClient
 from order_service.errors import OrderPending, RequestIdReused
+from order_service.intake import OrderIntake
 from order_service.model import Customer, Order, OrderDraft, Placement
 from order_service.processing import OrderProcessing, Outcome
 from order_service.repository import OrderRepository
@@ -16,6 +18,8 @@ from service_runtime.errors import NotAccepted, ServiceError
 from service_runtime.group_commit import GroupCommit, GroupLimits
 
 PlacementLane = GroupCommit[OrderDraft, Order]
+_order_id: Callable[[OrderDraft], UUID] = attrgetter("order_id")
+_fingerprint: Callable[[OrderDraft], bytes] = attrgetter("fingerprint")
 
 
 class GroupPlacer:
@@ -27,9 +31,16 @@ class GroupPlacer:
     """
 
     def __init__(
-        self, *, customers: CustomerClient, orders: OrderRepository, processing: OrderProcessing, timeout_s: float
+        self,
+        *,
+        customers: CustomerClient,
+        intake: OrderIntake,
+        orders: OrderRepository,
+        processing: OrderProcessing,
+        timeout_s: float,
     ) -> None:
         self._customers = customers
+        self._intake = intake
         self._orders = orders
         self._processing = processing
         self._timeout_s = timeout_s
@@ -68,7 +79,7 @@ class GroupPlacer:
             return {}
         drafts = [placement.draft for placement in placements]
         try:
-            orders = await self._orders.insert(placements)
+            orders = await self._intake.insert(placements)
         except DatabaseUnreachable as error:
             return dict.fromkeys(map(_order_id, drafts), error)
         except NotAccepted:
@@ -120,14 +131,6 @@ def single_lane(placer: GroupPlacer, limits: GroupLimits) -> PlacementLane:
 def bulk_lane(placer: GroupPlacer, limits: GroupLimits) -> PlacementLane:
     """Places the orders of batches: full groups, which gain from being under way together even on one disc."""
     return GroupCommit(commit=placer.place, keys=lambda _: (), limits=limits)
-
-
-def _order_id(draft: OrderDraft) -> UUID:
-    return draft.order_id
-
-
-def _fingerprint(draft: OrderDraft) -> bytes:
-    return draft.fingerprint
 
 
 def _reused(draft: OrderDraft) -> ServiceError:

@@ -6,43 +6,9 @@ from uuid import UUID, uuid4
 import asyncpg
 
 from order_service.errors import OrderNotFound
-from order_service.model import Order, Placement, Refused, Reserved
-from order_service.rows import decided_order, decision_row, insert_row, new_order, order_from_row
+from order_service.model import Order, Refused, Reserved
+from order_service.rows import decided_order, decision_row, order_from_row
 from service_runtime.database import Connection, Database
-
-# An order that exists wins, and is written to: that makes a repeated call wait for a synchronous standby as the first one did, and sees a
-# row that a concurrent equal call has just inserted, which DO NOTHING and a SELECT would both miss.
-# The journal's row comes with the orders, in the same statement: one for the whole group. Lines come as array literals, since arrays of
-# arrays must be of one length. Only orders that existed are answered as rows; of the others the caller knows all but the time.
-INSERT = """
-WITH placed AS (
-    INSERT INTO orders (
-        id, customer_id, request_id, fingerprint, customer_name, masked_document, disc_ids, quantities, status, reason,
-        stock_left
-    )
-    SELECT
-        id, customer_id, request_id, fingerprint, customer_name, masked_document, disc_ids::uuid[], quantities::integer[],
-        status, reason, stock_left::bigint[]
-    FROM unnest(
-        $1::uuid[], $2::uuid[], $3::text[], $4::bytea[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[], $10::text[],
-        $11::text[]
-    ) AS draft (
-        id, customer_id, request_id, fingerprint, customer_name, masked_document, disc_ids, quantities, status, reason,
-        stock_left
-    )
-    ORDER BY id
-    ON CONFLICT (id) DO UPDATE SET attempts = orders.attempts + 1
-    RETURNING id, status, attempts, CASE WHEN attempts > 1 THEN orders END AS found
-), opened AS (
-    INSERT INTO open_work (id, order_ids, next_attempt_time)
-    SELECT $12, array_agg(id), now() + $13 * interval '1 second'
-    FROM placed
-    WHERE attempts = 1 AND status = 'PENDING'
-    HAVING count(*) > 0
-)
-SELECT now() AS insert_time, (existing.found).*, NULL::uuid AS work_id
-FROM (VALUES (1)) AS always LEFT JOIN placed AS existing ON existing.attempts > 1
-"""
 
 FIND = "UPDATE orders SET attempts = attempts + 1 WHERE id = $1 RETURNING *, NULL::uuid AS work_id"
 
@@ -113,23 +79,6 @@ class OrderRepository:
     def __init__(self, *, database: Database, recovery_age_s: float) -> None:
         self._database = database
         self._recovery_age_s = recovery_age_s
-
-    async def insert(self, placements: Sequence[Placement]) -> list[Order]:
-        """Takes orders with ids that differ in: PENDING, or REJECTED at once if the customer is inactive or the catalog has denied them.
-
-        Answers them in their order; one that existed as it stands.
-        """
-        work_id = uuid4()
-        # Everybody writes in the order of ids, or two groups could wait for each other.
-        by_id = sorted(placements, key=lambda placement: placement.draft.order_id)
-        columns = zip(*map(insert_row, by_id), strict=True)
-        rows = await self._write(INSERT, *columns, work_id, self._recovery_age_s)
-        existing = {row["id"]: order_from_row(row) for row in rows if row["id"] is not None}
-        insert_time = rows[0]["insert_time"]
-        return [
-            existing.get(placement.draft.order_id) or new_order(placement, work_id, insert_time)
-            for placement in placements
-        ]
 
     async def find(self, order_id: UUID) -> Order | None:
         """Looks for an order by a write, so that what is answered from it is as durable as its first answer was."""

@@ -1,9 +1,9 @@
 """Orders as rows: what is written for them, and what is read back."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from order_service.model import (
@@ -31,23 +31,46 @@ def text_array_literal(values: tuple[str, ...]) -> str:
     return array_literal('"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"' for value in values)
 
 
-def insert_row(placement: Placement) -> tuple[object, ...]:
-    """What is written for an order that is taken in."""
+class NewRow(NamedTuple):
+    """What is written for an order that is taken in, by its columns."""
+
+    id: UUID
+    customer_id: UUID
+    request_id: str
+    fingerprint: bytes
+    customer_name: str
+    masked_document: str
+    disc_ids: Sequence[UUID]
+    quantities: Sequence[int]
+    status: OrderStatus
+    reason: RejectionReason | None
+    stock_left: Sequence[int] | None
+
+
+def new_row(placement: Placement) -> NewRow:
+    """The row of an order that is taken in."""
     draft, customer, stock_left = placement
     reason = _first_reason(placement)
-    return (
+    return NewRow(
         draft.order_id,
         draft.customer_id,
         draft.request_id,
         draft.fingerprint,
         customer.name,
         customer.masked_document,
-        array_literal(draft.lines.ids),
-        array_literal(draft.lines.quantities),
+        draft.lines.ids,
+        draft.lines.quantities,
         OrderStatus.REJECTED if reason else OrderStatus.PENDING,
         reason,
-        array_literal([stock_left]) if reason is RejectionReason.OUT_OF_STOCK else None,
+        (stock_left,) if reason is RejectionReason.OUT_OF_STOCK and stock_left is not None else None,
     )
+
+
+def literal_row(placement: Placement) -> tuple[object, ...]:
+    """The same row with its arrays as literals: of an array of arrays all would have to be of one length."""
+    row = new_row(placement)
+    stock_left = None if row.stock_left is None else array_literal(row.stock_left)
+    return (*row[:6], array_literal(row.disc_ids), array_literal(row.quantities), row.status, row.reason, stock_left)
 
 
 def new_order(placement: Placement, work_id: UUID, insert_time: datetime) -> Order:
@@ -111,8 +134,7 @@ def decided_order(order: Order, answer: Reserved | Refused, decide_time: datetim
             OrderLine(line.disc_id, line.quantity, sold.name, sold.artist, sold.price_cents)
             for line, sold in zip(order.lines, answer.lines, strict=True)
         ]
-        total = _total_cents(order, answer)
-        return order._replace(status=OrderStatus.CONFIRMED, lines=lines, total_cents=total, update_time=decide_time)
+        return order.confirmed(lines, _total_cents(order, answer), decide_time)
     rejected = order._replace(status=OrderStatus.REJECTED, reason=answer.reason, update_time=decide_time)
     if answer.reason is not RejectionReason.OUT_OF_STOCK:
         return rejected._replace(refused_disc_ids=tuple(answer.disc_ids))

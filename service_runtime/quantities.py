@@ -19,9 +19,9 @@ class Lines(NamedTuple):
 
     def fingerprint(self) -> bytes:
         """Tells these lines from others under the same id: 16 bytes of SHA-256 over the lines in their order."""
-        content = b"".join(
-            [line_id.bytes + quantity.to_bytes(4, "big") for line_id, quantity in zip(*self, strict=True)]
-        )
+        content = b""
+        for line_id, quantity in zip(self.ids, self.quantities, strict=True):
+            content += line_id.bytes + quantity.to_bytes(4, "big")
         return hashlib.sha256(content).digest()[:FINGERPRINT_LENGTH_BYTES]
 
 
@@ -39,6 +39,8 @@ def read_lines(
         if not 1 <= quantity <= quantity_max:
             fields.integer(f"lines[{index}].quantity", quantity, at_least=1, at_most=quantity_max)
         quantities[line_id] = quantities.get(line_id, 0) + quantity
+    if len(lines) == 1:
+        return Lines(tuple(quantities), tuple(quantities.values()))
     if len(lines) > len(quantities):
         _check_sums(fields, quantities, id_name=id_name, quantity_max=quantity_max)
     ids = sorted(quantities)

@@ -12,10 +12,10 @@ from grpc_health.v1 import health, health_pb2_grpc
 
 from service_runtime.health import DrainingHealthServicer, HealthMonitor
 from service_runtime.interceptor import CallInterceptor, cancelled_quietly
+from service_runtime.place import Place, cannot_listen
 from service_runtime.reflection import enable_reflection
 from service_runtime.settings import ServerSettings
 
-EXIT_PORT_IN_USE = 1
 METADATA_SIZE_MAX_BYTES = 16 * 1024
 # How long the answers of calls that have ended may take to reach their callers when the server stops.
 FLUSH_TIMEOUT_S = 1.0
@@ -34,12 +34,12 @@ class GrpcServer:
         self,
         *,
         settings: ServerSettings,
-        port: int,
+        place: Place,
         service_names: Sequence[str],
         ping: Callable[[], Awaitable[None]],
     ) -> None:
         self._settings = settings
-        self._address = f"{settings.bind_address}:{port}"
+        self._place = place
         self._names = tuple(service_names)
         self._health = DrainingHealthServicer()
         self._monitor = HealthMonitor(
@@ -55,7 +55,7 @@ class GrpcServer:
             maximum_concurrent_rpcs=settings.calls_running_max,
             options=[
                 # With it on, as is grpc's default, a second server on the port would silently take half of the calls.
-                ("grpc.so_reuseport", 0),
+                ("grpc.so_reuseport", int(place.is_shared)),
                 ("grpc.max_receive_message_length", settings.message_size_max_bytes),
                 ("grpc.max_metadata_size", METADATA_SIZE_MAX_BYTES),
                 ("grpc.http2.min_recv_ping_interval_without_data_ms", KEEPALIVE_PING_INTERVAL_MIN_MS),
@@ -69,23 +69,23 @@ class GrpcServer:
         stopping = asyncio.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, stopping.set)
-        port = self._bind()
-        await self._monitor.start()
-        await self.grpc.start()
-        _spare_the_garbage_collector()
-        log.info("listening", address=self._address, port=port)
+        async with self._place.taking() as address:
+            port = self._bind(address)
+            await self._monitor.start()
+            await self.grpc.start()
+            _spare_the_garbage_collector()
+            log.info("listening", address=address, port=port)
         monitoring = asyncio.create_task(self._monitor.run())
         try:
             await _first_of(stopping.wait(), monitoring)
         finally:
             await self._drain(monitoring)
 
-    def _bind(self) -> int:
+    def _bind(self, address: str) -> int:
         try:
-            return self.grpc.add_insecure_port(self._address)
+            return self.grpc.add_insecure_port(address)
         except RuntimeError:
-            log.error("cannot listen: the address is in use or is not this machine's", address=self._address)  # noqa: TRY400
-            raise SystemExit(EXIT_PORT_IN_USE) from None
+            raise cannot_listen(address) from None
 
     async def _drain(self, monitoring: asyncio.Task[None]) -> None:
         log.info("draining")

@@ -1,12 +1,13 @@
 """Settings from the environment, read once; all that is wrong is said at once, and then the process does not start."""
 
 import sys
-from typing import Annotated, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import Field, SecretStr, StringConstraints, ValidationError
 from pydantic_settings import BaseSettings
 
 EXIT_BAD_SETTINGS = 2
+WORKERS_MAX = 64
 
 Port = Annotated[int, Field(ge=0, le=65535)]
 Seconds = Annotated[float, Field(gt=0, le=3600)]
@@ -15,7 +16,11 @@ Identifier = Annotated[str, StringConstraints(pattern=r"^[a-z_][a-z0-9_]{0,62}$"
 
 
 class DatabaseSettings(BaseSettings):
-    """Where a service's database is, and how much of it the service may use."""
+    """Where a service's database is, and how much of it the service may use.
+
+    Each worker has a pool of its own. All pools of a service, with those of its replicas, must fit into the CONNECTION LIMIT that
+    db/roles.sql gives its role.
+    """
 
     postgres_host: str = Field(default="127.0.0.1", min_length=1)
     postgres_port: Annotated[int, Field(ge=1, le=65535)] = 5432
@@ -32,6 +37,8 @@ class ServerSettings(BaseSettings):
     """How a service answers."""
 
     bind_address: str = Field(default="127.0.0.1", min_length=1)
+    # Processes that serve the port together; each has limits and pools of its own, as named here and in the service's settings.
+    workers: Annotated[int, Field(ge=1, le=WORKERS_MAX)] = 1
     calls_running_max: Annotated[int, Field(ge=1, le=100_000)] = 2_000
     message_size_max_bytes: Annotated[int, Field(ge=1_024, le=64 * 1024 * 1024)] = 4 * 1024 * 1024
     slow_call_s: Seconds = 1.0
@@ -44,10 +51,13 @@ class ServerSettings(BaseSettings):
 AnySettings = TypeVar("AnySettings", bound=BaseSettings)
 
 
-def load_settings(kind: type[AnySettings]) -> AnySettings:
-    """Reads settings from the environment. Wrong ones are named together on stderr, without their values, and end the process with 2."""
+def load_settings(kind: type[AnySettings], **given: Any) -> AnySettings:
+    """Reads settings from the environment, but for those that are given.
+
+    Wrong ones are named together on stderr, without their values, and end the process with 2.
+    """
     try:
-        return kind()
+        return kind(**given)
     except ValidationError as error:
         for fault in error.errors(include_url=False, include_input=False):
             name = "_".join(str(part) for part in fault["loc"]).upper()

@@ -1,6 +1,7 @@
 """How stock is taken: reservations that arrive together are decided together."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from operator import attrgetter
 from uuid import UUID
 
 from catalog_service.stock.errors import RequestIdReused
@@ -13,6 +14,8 @@ from service_runtime.group_commit import GroupCommit, GroupLimits
 
 Outcome = Reservation | ServiceError
 Lane = GroupCommit[ReservationRequest, Reservation]
+_id: Callable[[ReservationRequest], UUID] = attrgetter("id")
+_lines: Callable[[ReservationRequest], bytes] = attrgetter("fingerprint")
 
 
 class StockTaking:
@@ -44,6 +47,8 @@ class StockTaking:
 
     async def _submit_all(self, requests: Sequence[ReservationRequest], deadline: Deadline) -> list[Outcome]:
         singles = [request for request in requests if len(request.lines.ids) == 1]
+        if len(singles) == len(requests):
+            return await self._singles.outcomes(requests, deadline)
         multiples = [request for request in requests if len(request.lines.ids) > 1]
         outcomes = dict(zip(map(_id, singles), await self._singles.outcomes(singles, deadline), strict=True))
         outcomes |= zip(map(_id, multiples), await self._multiples.outcomes(multiples, deadline), strict=True)
@@ -73,14 +78,6 @@ def multiple_lane(ledger: ReservationLedger, limits: GroupLimits) -> Lane:
         )
 
     return GroupCommit(commit=commit, keys=_discs, limits=limits)
-
-
-def _id(request: ReservationRequest) -> UUID:
-    return request.id
-
-
-def _lines(request: ReservationRequest) -> bytes:
-    return request.fingerprint
 
 
 def _discs(request: ReservationRequest) -> Iterable[UUID]:

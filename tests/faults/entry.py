@@ -1,4 +1,4 @@
-"""Runs a service whose failpoints a test holds: `python -m tests.faults.entry order_service`.
+"""Runs a service whose failpoints a test holds: `python -m tests.faults.entry order_service`, then the service's own arguments.
 
 At each failpoint the process asks on the socket that FAILPOINT_SOCKET names, and waits for the word: to go on, or to die on the spot.
 """
@@ -33,7 +33,7 @@ def main() -> None:
     """Installs the handler, and then is the service, started as ever."""
     if os.environ.get(SOCKET_VARIABLE):
         failpoints.install(ask)
-    importlib.import_module(f"{sys.argv[1]}.__main__").main()
+    importlib.import_module(f"{sys.argv[1]}.__main__").main(sys.argv[2:])
 
 
 if __name__ == "__main__":

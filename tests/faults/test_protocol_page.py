@@ -39,8 +39,7 @@ def test_the_tables_of_crash_points_are_the_kills_that_are_tested() -> None:
         for failpoint, order, ledger, journal, case in LINE_OF_TABLE.findall(PAGE)
     ]
     tested = [
-        (str(crash), crash.failpoint, crash.on_disk.order, crash.on_disk.ledger, crash.on_disk.journal)
-        for crash in ALL
+        (str(crash), crash.failpoint, crash.on_disk.order, crash.on_disk.ledger, crash.on_disk.journal) for crash in ALL
     ]
     assert told == tested
 

@@ -33,6 +33,7 @@ LAYERS = (
     ("processing", "return_processing"),
     (
         "repository",
+        "intake",
         "rows",
         "*_client",
         "*_search",

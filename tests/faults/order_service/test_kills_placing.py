@@ -5,8 +5,10 @@ from uuid import uuid4
 
 import pytest
 
+from order_service.intake import COPY_SIZE_MIN
 from recordshop.errors import OrderNotFound, OutOfStock, Unavailable
 from tests.faults.answers import Answer, answer_of, status_of, told
+from tests.faults.books import OnDisk
 from tests.faults.crashes import PLACING, Crash
 from tests.faults.stage import Lines, Stage
 
@@ -58,3 +60,26 @@ async def test_a_kill_leaves_every_request_with_exactly_one_order(stage: Stage, 
     for first, last in zip(before, after, strict=True):
         assert isinstance(first, Unavailable) or told(first) == told(last), "an answer that was given stays"
     await stage.promise_kept(hot)
+
+
+async def test_a_kill_after_a_large_group_was_copied_into_the_table_leaves_each_order_settled_once(
+    stage: Stage,
+) -> None:
+    disc = await stage.disc(stock=2 * COPY_SIZE_MIN)
+    request_ids = [f"copied-{uuid4()}" for _ in range(COPY_SIZE_MIN)]
+    order_ids = [stage.order_id(request_id) for request_id in request_ids]
+    async with stage.recovery_at_rest(), stage.failpoints.trap("order.taken_in") as trap:
+        placing = asyncio.create_task(stage.place_together(request_ids, {disc: 1}))
+        held = await trap.reached()
+        assert {await stage.books.on_disk(order_id) for order_id in order_ids} == {OnDisk("PENDING", None, 1)}
+        held.die()
+        await stage.died(stage.order)
+    with pytest.raises(Unavailable):
+        await placing
+    await stage.start(stage.order)
+
+    await stage.books.nothing_open()
+    results = await stage.place_together(request_ids, {disc: 1})
+    assert [result.order.order_id for result in results] == order_ids
+    assert await stage.books.stock(disc) == COPY_SIZE_MIN
+    await stage.promise_kept(disc)

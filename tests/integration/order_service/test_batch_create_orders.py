@@ -175,3 +175,18 @@ async def test_the_largest_batch_at_the_end_of_the_stock_sells_exactly_what_is_t
     assert (kinds.count("order"), kinds.count("error")) == (600, 400)
     assert {result.error.reason for result in results if result.HasField("error")} == {"OUT_OF_STOCK"}
     await orders.agrees(disc.id)
+
+
+async def test_a_large_batch_that_is_partly_a_repetition_places_the_rest_and_answers_the_same(
+    orders: OrderDesk, stock: StockRoom, make_disc: Any, customer_id: str
+) -> None:
+    """A batch of this size is copied into the table, which takes none of it if one order exists."""
+    disc = await make_disc(stock=1_000)
+    requests = [order_request(customer_id, {disc.id: 1}) for _ in range(400)]
+    first = await orders.batch(requests[:300])
+    assert await orders.batch(requests[:300]) == first
+    second = await orders.batch(requests[100:])
+    assert second[:200] == first[100:]
+    assert {result.order.status for result in second} == {CONFIRMED}
+    assert await stock.left(disc.id) == 600
+    await orders.agrees(disc.id)

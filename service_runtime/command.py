@@ -1,0 +1,59 @@
+"""A service's command line: `python -m order_service --workers 4`."""
+
+import argparse
+import socket
+import sys
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any, TypeVar
+
+import structlog
+
+from service_runtime.logs import configure_logs
+from service_runtime.place import OwnPort, Place, SharedPort
+from service_runtime.server import run_process
+from service_runtime.settings import WORKERS_MAX, ServerSettings, load_settings
+from service_runtime.workers import supervise
+
+AnySettings = TypeVar("AnySettings", bound=ServerSettings)
+
+
+def run_service(
+    service: str,
+    serve: Callable[[AnySettings, Place], Coroutine[Any, Any, None]],
+    *,
+    settings_kind: type[AnySettings],
+    port_of: Callable[[AnySettings], int],
+    arguments: Sequence[str] | None,
+) -> None:
+    """Runs a service in this process or, if several workers are asked for, in children of it.
+
+    `arguments` are those of the command line, this process' own if None.
+    """
+    asked = _parser(service).parse_args(arguments)
+    settings = load_settings(settings_kind, **({} if asked.workers is None else {"workers": asked.workers}))
+    configure_logs(service=service, level=settings.log_level)
+    if asked.worker is not None:
+        structlog.contextvars.bind_contextvars(worker=asked.worker)
+        with socket.socket(fileno=sys.stdin.fileno()) as line:
+            run_process(serve(settings, SharedPort(host=settings.bind_address, line=line)))
+    elif settings.workers == 1:
+        run_process(serve(settings, OwnPort(f"{settings.bind_address}:{port_of(settings)}")))
+    else:
+        run_process(supervise(settings, port_of(settings)))
+
+
+def _parser(service: str) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog=f"python -m {service}_service",
+        description=f"Runs the {service} service until SIGTERM or Ctrl-C.",
+        epilog=f"All settings come from the environment: {service}_service/settings.py and service_runtime/settings.py name them.",
+        allow_abbrev=False,
+    )
+    parser.add_argument(
+        "--workers",
+        metavar="N",
+        help=f"processes that serve the port together, 1 to {WORKERS_MAX}; default: WORKERS of the environment, or 1",
+    )
+    # For the parent alone, which starts its workers with it.
+    parser.add_argument("--worker", type=int, help=argparse.SUPPRESS)
+    return parser
