@@ -9,8 +9,12 @@ import grpc
 import pytest
 
 from order_service import returns
+from order_service.repository import OrderRepository
+from order_service.return_model import CancelRequest, Disposition, OrderReturn
 from recordshop.catalog.v1 import catalog_pb2
 from recordshop.customer.v1 import customer_pb2
+from service_runtime.database import Database
+from service_runtime.quantities import Lines
 from tests.conftest import ProvisionedPostgres
 from tests.integration.order_desk import CALL_TIMEOUT_S, CANCELLED, CONFIRMED, RESTOCK, WRITE_OFF, OrderDesk, order_id
 from tests.integration.query_plans import PLAN_MODES, plan_of, sequential_scans
@@ -279,6 +283,24 @@ async def test_a_replayed_create_answers_what_came_back(
     assert await orders.create(customer_id, {disc: 4}, request_id) == kept
     assert returned(kept) == [1]
     assert (await stock.reservation(order.id, disc)).state == RESERVED
+
+
+async def test_a_return_is_not_begun_with_an_order_that_has_changed_since_it_was_read(
+    orders: OrderDesk, shop: Any, make_disc: Any, customer_id: str
+) -> None:
+    disc = (await make_disc(stock=9)).id
+    order = await orders.create(customer_id, {disc: 5})
+    async with asyncpg.create_pool(shop.local.order_dsn, min_size=0, max_size=2) as pool:
+        database = Database(pool, acquire_timeout_s=CALL_TIMEOUT_S)
+        rows = returns.ReturnRepository(database=database, recovery_age_s=60)
+        as_read = await OrderRepository(database=database, recovery_age_s=60).require(UUID(order.id))
+        await orders.cancel(order.id, lines={disc: 1})
+        late = CancelRequest(UUID(order.id), "late", Lines((UUID(disc),), (2,)), Disposition.RESTOCK)
+        returning = OrderReturn(late.return_id, late.order_id, "late", late.fingerprint, late.lines, late.disposition)
+        assert not await rows.begin(returning, as_read)
+        assert await rows.find(late.return_id) is None
+    assert returned(await orders.cancel(order.id, "late", {disc: 2})) == [3]
+    await orders.agrees(disc)
 
 
 @pytest.mark.parametrize("mode", PLAN_MODES)
