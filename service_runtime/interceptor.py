@@ -11,10 +11,12 @@ import grpc
 import structlog
 from grpc_status import rpc_status
 
-from service_runtime.errors import Internal, ServiceError
+from service_runtime.errors import Internal, Overloaded, ServiceError
 
 Handler = Any  # grpc has no type for handlers of its asyncio server.
 Context = grpc.aio.ServicerContext[Any, Any]
+HEALTH = "/grpc.health.v1.Health/"
+OVERLOAD_TOLD_EVERY_S = 1.0
 # Codes that tell the operator of a fault; the others are the caller's own affair.
 FAULTS = frozenset({grpc.StatusCode.INTERNAL, grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.RESOURCE_EXHAUSTED})
 
@@ -22,12 +24,19 @@ log = structlog.get_logger(__name__)
 
 
 class CallInterceptor(grpc.aio.ServerInterceptor):
-    """Answers ServiceErrors as google.rpc.Status, and anything unexpected as INTERNAL without a word of its text."""
+    """Answers ServiceErrors as google.rpc.Status, and anything unexpected as INTERNAL without a word of its text.
 
-    def __init__(self, *, slow_call_s: float) -> None:
+    Beyond running_max calls at once it refuses with Overloaded; grpc's own limit would not say when to come again. Questions after the
+    service's health are answered always: a busy service is not a sick one.
+    """
+
+    def __init__(self, *, running_max: int, slow_call_s: float) -> None:
+        self._running_max = running_max
         self._slow_call_s = slow_call_s
         self._wrapped: dict[str, Handler] = {}
         self._running = 0
+        self._refused = 0
+        self._refused_told_s = 0.0
         self._ended = asyncio.Event()
 
     async def idle(self) -> None:
@@ -35,6 +44,12 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
         while self._running:
             self._ended.clear()
             await self._ended.wait()
+
+    def _begin(self, method: str) -> None:
+        # Counted first: whoever is refused here ends like everybody else.
+        self._running += 1
+        if self._running > self._running_max and not method.startswith(HEALTH):
+            raise Overloaded
 
     def _end(self) -> None:
         self._running -= 1
@@ -73,8 +88,8 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
     def _unary(self, method: str, behaviour: Callable[[Any, Context], Awaitable[Any]]) -> Callable[[Any, Context], Any]:
         async def answer(request: Any, context: Context) -> Any:
             started_s = time.perf_counter()
-            self._running += 1
             try:
+                self._begin(method)
                 return await behaviour(request, context)
             except Exception as error:  # noqa: BLE001 - whatever it is, its text must not reach the caller.
                 # A call of one answer need not be aborted, which would be one more exception: with an error no answer is sent.
@@ -93,8 +108,8 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
         self, method: str, behaviour: Callable[[Any, Context], AsyncIterator[Any]]
     ) -> Callable[[Any, Context], Any]:
         async def answers(request: Any, context: Context) -> AsyncIterator[Any]:
-            self._running += 1
             try:
+                self._begin(method)
                 async for message in behaviour(request, context):
                     yield message
             except Exception as error:  # noqa: BLE001 - whatever it is, its text must not reach the caller.
@@ -108,8 +123,8 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
         self, method: str, behaviour: Callable[[Any, Context], Awaitable[None]]
     ) -> Callable[[Any, Context], Any]:
         async def write(request: Any, context: Context) -> None:
-            self._running += 1
             try:
+                self._begin(method)
                 await behaviour(request, context)
             except Exception as error:  # noqa: BLE001 - whatever it is, its text must not reach the caller.
                 await self._abort(method, context, error)
@@ -127,10 +142,20 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
         answer = error if isinstance(error, ServiceError) else Internal()
         if answer is not error:
             log.error("call failed", method=method, error=type(error).__name__, trace=_frames(error))
+        elif isinstance(answer, Overloaded):
+            self._log_overload(method)
         elif answer.code in FAULTS:
             log.warning("call refused", method=method, code=answer.code.name, reason=answer.reason, **_ids(answer))
         status: grpc.Status = rpc_status.to_status(answer.to_status())
         return status
+
+    def _log_overload(self, method: str) -> None:
+        """A line for each would be more work than the refusals."""
+        self._refused += 1
+        now_s = time.monotonic()
+        if now_s - self._refused_told_s >= OVERLOAD_TOLD_EVERY_S:
+            log.warning("overloaded", refused=self._refused, method=method)
+            self._refused, self._refused_told_s = 0, now_s
 
     def _log_if_slow(self, method: str, started_s: float) -> None:
         elapsed_s = time.perf_counter() - started_s
