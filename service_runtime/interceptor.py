@@ -9,9 +9,10 @@ from typing import Any
 
 import grpc
 import structlog
+from google.protobuf.message import DecodeError
 from grpc_status import rpc_status
 
-from service_runtime.errors import Internal, Overloaded, ServiceError
+from service_runtime.errors import Internal, InvalidArgument, Overloaded, ServiceError, Violation
 
 Handler = Any  # grpc has no type for handlers of its asyncio server.
 Context = grpc.aio.ServicerContext[Any, Any]
@@ -68,17 +69,17 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
         return wrapped
 
     def _wrap(self, method: str, handler: Handler) -> Handler:
+        coders = (_decoder(handler.request_deserializer), handler.response_serializer)
         if handler.unary_unary is not None:
-            return grpc.unary_unary_rpc_method_handler(
-                self._unary(method, handler.unary_unary), handler.request_deserializer, handler.response_serializer
-            )
+            return grpc.unary_unary_rpc_method_handler(self._unary(method, handler.unary_unary), *coders)
         if handler.unary_stream is not None:
-            return grpc.unary_stream_rpc_method_handler(
-                self._streaming(method, handler.unary_stream), handler.request_deserializer, handler.response_serializer
-            )
-        return grpc.stream_stream_rpc_method_handler(
-            self._streaming(method, handler.stream_stream), handler.request_deserializer, handler.response_serializer
-        )
+            return grpc.unary_stream_rpc_method_handler(self._streaming(method, handler.unary_stream), *coders)
+
+        def read(requests: AsyncIterator[Any], context: Context) -> AsyncIterator[Any]:
+            answers: AsyncIterator[Any] = handler.stream_stream(_readable_messages(requests), context)
+            return answers
+
+        return grpc.stream_stream_rpc_method_handler(self._yielding(method, read), *coders)
 
     def _streaming(self, method: str, behaviour: Callable[[Any, Context], Any]) -> Callable[[Any, Context], Any]:
         """A streaming method yields its messages or, as health's Watch does, writes them to the context."""
@@ -90,7 +91,7 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
             started_s = time.perf_counter()
             try:
                 self._begin(method)
-                return await behaviour(request, context)
+                return await behaviour(_readable(request), context)
             except Exception as error:  # noqa: BLE001 - whatever it is, its text must not reach the caller.
                 # A call of one answer need not be aborted, which would be one more exception: with an error no answer is sent.
                 status = self._status(method, error)
@@ -110,7 +111,7 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
         async def answers(request: Any, context: Context) -> AsyncIterator[Any]:
             try:
                 self._begin(method)
-                async for message in behaviour(request, context):
+                async for message in behaviour(_readable(request), context):
                     yield message
             except Exception as error:  # noqa: BLE001 - whatever it is, its text must not reach the caller.
                 await self._abort(method, context, error)
@@ -125,7 +126,7 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
         async def write(request: Any, context: Context) -> None:
             try:
                 self._begin(method)
-                await behaviour(request, context)
+                await behaviour(_readable(request), context)
             except Exception as error:  # noqa: BLE001 - whatever it is, its text must not reach the caller.
                 await self._abort(method, context, error)
             finally:
@@ -161,6 +162,37 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
         elapsed_s = time.perf_counter() - started_s
         if elapsed_s >= self._slow_call_s:
             log.warning("slow call", method=method, elapsed_s=round(elapsed_s, 3))
+
+
+class _Malformed:
+    """Stands for bytes that are no message, until the call is in the hands of the interceptor."""
+
+
+MALFORMED = _Malformed()
+
+
+def _decoder(decode: Callable[[bytes], Any]) -> Callable[[bytes], Any]:
+    """Keeps grpc from answering the decoder's error, which names classes and says nothing that a caller could do."""
+
+    def decoded(message: bytes) -> Any:
+        try:
+            return decode(message)
+        except DecodeError:
+            return MALFORMED
+
+    return decoded
+
+
+def _readable(request: Any) -> Any:
+    """A request whose bytes were a message; raises InvalidArgument for another."""
+    if request is MALFORMED:
+        raise InvalidArgument([Violation("request", "is not a message of the method's type")])
+    return request
+
+
+async def _readable_messages(requests: AsyncIterator[Any]) -> AsyncIterator[Any]:
+    async for request in requests:
+        yield _readable(request)
 
 
 def _frames(error: BaseException) -> list[str]:

@@ -2,7 +2,6 @@
 
 import asyncio
 from contextlib import AsyncExitStack
-from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
@@ -15,6 +14,7 @@ from recordshop.order.v1 import order_pb2, order_pb2_grpc
 from tests.faults.answers import answer_of, status_of
 from tests.faults.books import OnDisk
 from tests.faults.stage import CALL_TIMEOUT_S, Stage
+from tests.support.memory import resident_bytes
 
 if TYPE_CHECKING:
     from recordshop.order.v1.order_pb2_grpc import OrderServiceAsyncStub
@@ -23,12 +23,6 @@ if TYPE_CHECKING:
 FLOOD = 3_000
 FLOOD_TIMEOUT_S = 30.0
 RESIDENT_GROWTH_MAX_BYTES = 100 * 1024 * 1024
-PAGE_BYTES = 4_096
-
-
-def resident_bytes(pid: int) -> int:
-    """What a process has in memory (proc(5), statm)."""
-    return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * PAGE_BYTES
 
 
 async def heard(stub: "OrderServiceAsyncStub") -> None:
