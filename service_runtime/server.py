@@ -25,7 +25,7 @@ KEEPALIVE_PING_INTERVAL_MIN_MS = 15_000
 # on, grpc's own default would begin to cut them off as CANCELLED, which tells a client nothing.
 CALLS_UNSEEN_MAX = 20_000
 # Objects that may be made, over those that went, before cycles are looked for.
-GC_THRESHOLD = 50_000
+GC_THRESHOLD = 10_000
 
 log = structlog.get_logger(__name__)
 
