@@ -44,6 +44,7 @@ class HeldLine:
     is_reserved: bool
     quantity: int
     price_cents: int
+    returned: int = 0
 
 
 @dataclass(frozen=True)
@@ -191,6 +192,7 @@ def _held_line(order_id: UUID, state: int, line: stock_pb2.ReservationLine) -> H
         is_reserved=state == stock_pb2.RESERVATION_STATE_RESERVED,
         quantity=line.quantity,
         price_cents=line.price_cents,
+        returned=line.returned_quantity,
     )
 
 

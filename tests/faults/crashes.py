@@ -27,6 +27,13 @@ class Crash:
         return self.failpoint in {"order.denied", "catalog.denied"}
 
 
+class ReturnCrash(Crash):
+    """A kill in a return, which is of 2 of 5 copies, or of all 5 if it ends as CANCELLED; the first steps of both look the same."""
+
+    def __str__(self) -> str:
+        return f"{super().__str__()}-{self.ends}"
+
+
 # The order service dies in CreateOrder.
 PLACING = (
     Crash("order.customer_known", OnDisk(None, None, 0), None),
@@ -60,4 +67,29 @@ ANSWERING = (
     Crash("catalog.denied", OnDisk(None, "DENIED", 0), "REJECTED"),
     Crash("catalog.released", OnDisk("CANCELLING", "RELEASED", 1), "CANCELLED"),
 )
-ALL = (*PLACING, *CANCELLING, *RECOVERING, *ANSWERING)
+# The order service dies in CancelOrder for a part.
+RETURNING = (
+    ReturnCrash("order.return_recorded", OnDisk("CONFIRMED", "RESERVED", 1, (0, 0)), "CONFIRMED"),
+    ReturnCrash("order.stock_returned", OnDisk("CONFIRMED", "RESERVED", 1, (0, 2)), "CONFIRMED"),
+    ReturnCrash("order.returned", OnDisk("CONFIRMED", "RESERVED", 0, (2, 2)), "CONFIRMED"),
+    ReturnCrash("order.return_recorded", OnDisk("CONFIRMED", "RESERVED", 1, (0, 0)), "CANCELLED"),
+    ReturnCrash("order.stock_returned", OnDisk("CONFIRMED", "RESERVED", 1, (0, 5)), "CANCELLED"),
+    ReturnCrash("order.returned", OnDisk("CANCELLING", "RESERVED", 1, (5, 5)), "CANCELLED"),
+    ReturnCrash("order.stock_released", OnDisk("CANCELLING", "RELEASED", 1, (5, 5)), "CANCELLED"),
+    ReturnCrash("order.cancelled", OnDisk("CANCELLED", "RELEASED", 0, (5, 5)), "CANCELLED"),
+)
+# It died when it had recorded such a return, and dies again while its recovery drives that on.
+RETURN_RECOVERING = (
+    ReturnCrash("recovery.claimed", OnDisk("CONFIRMED", "RESERVED", 1, (0, 0)), "CONFIRMED"),
+    ReturnCrash("order.stock_returned", OnDisk("CONFIRMED", "RESERVED", 1, (0, 2)), "CONFIRMED"),
+    ReturnCrash("order.returned", OnDisk("CONFIRMED", "RESERVED", 0, (2, 2)), "CONFIRMED"),
+    ReturnCrash("recovery.settled", OnDisk("CONFIRMED", "RESERVED", 0, (2, 2)), "CONFIRMED"),
+    ReturnCrash("order.returned", OnDisk("CANCELLING", "RESERVED", 1, (5, 5)), "CANCELLED"),
+    ReturnCrash("order.cancelled", OnDisk("CANCELLED", "RELEASED", 0, (5, 5)), "CANCELLED"),
+)
+# The catalog dies between the commit of a return and its answer.
+RETURN_ANSWERING = (
+    ReturnCrash("catalog.returned", OnDisk("CONFIRMED", "RESERVED", 1, (0, 2)), "CONFIRMED"),
+    ReturnCrash("catalog.returned", OnDisk("CONFIRMED", "RESERVED", 1, (0, 5)), "CANCELLED"),
+)
+ALL = (*PLACING, *CANCELLING, *RECOVERING, *ANSWERING, *RETURNING, *RETURN_RECOVERING, *RETURN_ANSWERING)

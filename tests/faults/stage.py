@@ -191,6 +191,30 @@ class Stage:
         except grpc.aio.AioRpcError as error:
             raise error_from_rpc(error) from error
 
+    async def take_back(
+        self,
+        order_id: str,
+        lines: Lines,
+        request_id: str = "return",
+        *,
+        disposition: order_pb2.ReturnDisposition.ValueType = order_pb2.RETURN_DISPOSITION_RESTOCK,
+        stub: "OrderServiceAsyncStub | None" = None,
+        timeout_s: float = CALL_TIMEOUT_S,
+    ) -> order_pb2.Order:
+        """Asks once to return copies of an order; raises a ShopError."""
+        asked = [order_pb2.OrderLineRequest(disc_id=disc_id, quantity=quantity) for disc_id, quantity in lines.items()]
+        request = order_pb2.CancelOrderRequest(
+            order_id=order_id, request_id=request_id, lines=asked, disposition=disposition
+        )
+        try:
+            return await (stub or self.shop.order).CancelOrder(request, timeout=timeout_s)
+        except grpc.aio.AioRpcError as error:
+            raise error_from_rpc(error) from error
+
+    async def take_back_at_last(self, order_id: str, lines: Lines, request_id: str = "return") -> order_pb2.Order:
+        """Asks to return copies of an order until there is an answer."""
+        return await self.client.cancel_order(order_id, lines, request_id=request_id, timeout_s=PATIENCE_S)
+
     async def cancel_at_last(self, order_id: str) -> order_pb2.Order:
         """Asks to cancel until there is an answer."""
         return await self.client.cancel_order(order_id, request_id="cancel", timeout_s=PATIENCE_S)

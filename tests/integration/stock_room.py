@@ -14,6 +14,8 @@ DENIED = stock_pb2.RESERVATION_STATE_DENIED
 RELEASED = stock_pb2.RESERVATION_STATE_RELEASED
 APPLIED = stock_pb2.STOCK_MOVEMENT_STATE_APPLIED
 REFUSED = stock_pb2.STOCK_MOVEMENT_STATE_REFUSED
+RESTOCK = stock_pb2.RETURN_DISPOSITION_RESTOCK
+WRITE_OFF = stock_pb2.RETURN_DISPOSITION_WRITE_OFF
 
 Lines = Mapping[str, int] | Iterable[tuple[str, int]]
 Asked = tuple[str, Lines]
@@ -49,6 +51,19 @@ class StockRoom:
         """Give a reservation's copies back."""
         request = stock_pb2.ReleaseStockRequest(reservation_id=reservation_id, disc_ids=disc_ids)
         return await self.stub.ReleaseStock(request, timeout=CALL_TIMEOUT_S)
+
+    async def take_back(
+        self, reservation_id: str, lines: Lines, *, return_id: str | None = None, disposition: Any = 0
+    ) -> stock_pb2.StockReturn:
+        """Take copies back from a reservation; with a new return_id unless one is given."""
+        pairs = lines.items() if isinstance(lines, Mapping) else lines
+        request = stock_pb2.ReturnStockRequest(
+            return_id=new_id() if return_id is None else return_id,
+            reservation_id=reservation_id,
+            lines=[stock_pb2.StockLine(disc_id=disc_id, quantity=quantity) for disc_id, quantity in pairs],
+            disposition=disposition,
+        )
+        return await self.stub.ReturnStock(request, timeout=CALL_TIMEOUT_S)
 
     async def reservation(self, reservation_id: str, *disc_ids: str) -> stock_pb2.Reservation:
         """Read what was decided."""
