@@ -24,7 +24,9 @@ SEEDS = 1_000_000
 DEFAULT_SHOP_DIR = Path(__file__).parents[2] / ".shop"
 
 Answer = TypeVar("Answer")
-Seed = Annotated[str, typer.Option(envvar="CHAOS_SEED", help="Repeats a run: its faults and its load follow from the seed.")]
+Seed = Annotated[
+    str, typer.Option(envvar="CHAOS_SEED", help="Repeats a run: its faults and its load follow from the seed.")
+]
 ShopDir = Annotated[Path, typer.Option(envvar="SHOP_DIR", help="Where the report goes, and the databases meanwhile.")]
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, help=__doc__)

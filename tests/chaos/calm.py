@@ -5,13 +5,12 @@ from collections.abc import Iterator, Sequence
 
 import grpc
 
+from recordshop.order.v1 import order_pb2, order_pb2_grpc
 from tests.chaos.books import open_count
 from tests.chaos.desk import Desk
 from tests.chaos.history import CONFIRMED, SOLD_OUT, Call, Op, Wish
 from tests.chaos.stage import Stage
 from tests.chaos.violation import Violation
-
-from recordshop.order.v1 import order_pb2, order_pb2_grpc
 
 POLL_S = 0.05
 ASKED_AT_ONCE = 100
@@ -33,16 +32,29 @@ async def nothing_open(stage: Stage, timeout_s: float) -> int:
         await asyncio.sleep(POLL_S)
 
 
-async def ask_again(desk: Desk, discs: Sequence[str]) -> None:
-    """After a delivery for everybody, all who were refused ask again, and some of those who were not."""
+async def deliver(desk: Desk, discs: Sequence[str]) -> None:
+    """Brings more copies of each disc than anybody wants."""
     for disc in discs:
-        await _deliver(desk, disc)
+        async with asyncio.timeout(PATIENCE_S):
+            while not (await desk.move(f"generous-{disc}", ((disc, GENEROUS_DELIVERY),), 0, "generous")).is_decided:
+                await asyncio.sleep(POLL_S)
+
+
+async def ask_again(desk: Desk) -> None:
+    """All who were refused ask again, and some of those who were not."""
     calls = [call for subject in desk.history.wishes for call in desk.history.of(subject, Op.CREATE)]
     refused = {_wish(desk, call) for call in calls if call.outcome == SOLD_OUT}
     taken = {_wish(desk, call) for call in calls if call.outcome == CONFIRMED}
     wishes = sorted([*refused, *sorted(taken, key=_name)[:CONFIRMED_ASKED_MAX]], key=_name)
     for number, first in enumerate(range(0, len(wishes), ASKED_AT_ONCE)):
-        await _ask_all(desk, wishes[first : first + ASKED_AT_ONCE], number)
+        await _ask_all(desk, wishes[first : first + ASKED_AT_ONCE], number, "again at the end")
+
+
+async def buy_afresh(desk: Desk, customer: str, discs: Sequence[str]) -> None:
+    """Somebody buys each disc at each replica, whatever that may remember of it: there is plenty now."""
+    for replica in desk.replicas:
+        wishes = [Wish(customer, f"afresh-{replica}-{disc}", ((disc, 1),)) for disc in discs]
+        await _ask_all(desk, wishes, replica, "afresh")
 
 
 async def audit(stub: "order_pb2_grpc.OrderServiceAsyncStub", discs: Sequence[str]) -> list[Violation]:
@@ -63,16 +75,10 @@ def _judged(audits: Sequence[order_pb2.DiscAudit], discs: Sequence[str]) -> Iter
             yield Violation("AuditStock agrees", audit.disc_id, " ".join(str(audit).split()))
 
 
-async def _deliver(desk: Desk, disc: str) -> None:
-    async with asyncio.timeout(PATIENCE_S):
-        while not (await desk.move(f"generous-{disc}", ((disc, GENEROUS_DELIVERY),), 0, "generous")).is_decided:
-            await asyncio.sleep(POLL_S)
-
-
-async def _ask_all(desk: Desk, wishes: Sequence[Wish], replica: int) -> None:
+async def _ask_all(desk: Desk, wishes: Sequence[Wish], replica: int, way: str) -> None:
     async with asyncio.timeout(PATIENCE_S):
         while wishes:
-            calls = await desk.batch(wishes, replica % len(desk.replicas), "again at the end", ASK_TIMEOUT_S)
+            calls = await desk.batch(wishes, replica % len(desk.replicas), way, ASK_TIMEOUT_S)
             wishes = [wish for wish, call in zip(wishes, calls, strict=True) if not call.is_decided]
             replica += 1
             await asyncio.sleep(POLL_S)

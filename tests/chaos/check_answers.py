@@ -4,7 +4,19 @@ from collections import defaultdict
 from collections.abc import Iterator
 
 from tests.chaos.books import Books
-from tests.chaos.history import CANCELLED, CANCELLING, CONFIRMED, REJECTED, REUSED, SOLD_OUT, UNDECIDED, Call, History, Lines, Op
+from tests.chaos.history import (
+    CANCELLED,
+    CANCELLING,
+    CONFIRMED,
+    REJECTED,
+    REUSED,
+    SOLD_OUT,
+    UNDECIDED,
+    Call,
+    History,
+    Lines,
+    Op,
+)
 from tests.chaos.violation import Violation, about
 
 BOUGHT = frozenset({CONFIRMED, CANCELLING, CANCELLED})
@@ -122,7 +134,9 @@ def nothing_done_means_nothing(history: History, books: Books) -> Iterator[Viola
     for subject in books.orders:
         calls = history.of(subject, Op.CREATE)
         if calls and all(call.outcome in NOTHING_DONE for call in calls):
-            yield about("nothing done", subject, "all were told that nothing was done, and the order is there", history, books)
+            yield about(
+                "nothing done", subject, "all were told that nothing was done, and the order is there", history, books
+            )
 
 
 def _has_content(call: Call, lines: Lines, total_cents: int) -> bool:

@@ -72,8 +72,12 @@ def sold_out_is_true(history: History, books: Books) -> Iterator[Violation]:
         told_s = min(call.end_s for call in refused)
         lines = [(disc, quantity, stock[disc].least(first_s, told_s)) for disc, quantity in refused[0].lines]
         if all(least >= quantity for _, quantity, least in lines):
-            there = ", ".join(f"{disc[:8]}: {quantity} asked, at least {least} there" for disc, quantity, least in lines)
-            yield about("sold out is true", subject, f"refused, though there were enough all the time: {there}", history, books)
+            there = ", ".join(
+                f"{disc[:8]}: {quantity} asked, at least {least} there" for disc, quantity, least in lines
+            )
+            yield about(
+                "sold out is true", subject, f"refused, though there were enough all the time: {there}", history, books
+            )
 
 
 def no_disc_is_oversold_at_any_moment(history: History, books: Books) -> Iterator[Violation]:
@@ -87,7 +91,9 @@ def no_disc_is_oversold_at_any_moment(history: History, books: Books) -> Iterato
     for subject, wishes in history.wishes.items():
         told_s = _first_told(history, subject, CONFIRMED)
         cancels_s = [call.start_s for call in history.of(subject, Op.CANCEL)]
-        lines = next((call.lines for call in history.of(subject, Op.CREATE) if call.outcome == CONFIRMED), wishes[0].lines)
+        lines = next(
+            (call.lines for call in history.of(subject, Op.CREATE) if call.outcome == CONFIRMED), wishes[0].lines
+        )
         if told_s < min(cancels_s, default=FOREVER_S):
             for disc, quantity in lines:
                 sold[disc] += [(told_s, quantity), (min(cancels_s, default=FOREVER_S), -quantity)]

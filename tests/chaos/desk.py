@@ -49,7 +49,9 @@ class Desk:
         call.total_cents = order.total_cents
         return self._ended(call, order.id, order.status, _lines(order))
 
-    async def batch(self, wishes: Sequence[Wish], replica: int, way: str, timeout_s: float = CALL_TIMEOUT_S) -> list[Call]:
+    async def batch(
+        self, wishes: Sequence[Wish], replica: int, way: str, timeout_s: float = CALL_TIMEOUT_S
+    ) -> list[Call]:
         """BatchCreateOrders; answers a call for each wish."""
         calls = [self.history.begin_wish(way, wish, replica) for wish in wishes]
         request = order_pb2.BatchCreateOrdersRequest(requests=map(_request, wishes))
@@ -97,7 +99,9 @@ class Desk:
         """GetOrder."""
         call = self.history.begin(Op.GET, way, order_id, (), replica)
         try:
-            order = await self._counters[replica].order.GetOrder(order_pb2.GetOrderRequest(id=order_id), timeout=timeout_s)
+            order = await self._counters[replica].order.GetOrder(
+                order_pb2.GetOrderRequest(id=order_id), timeout=timeout_s
+            )
         except grpc.aio.AioRpcError as error:
             return self._failed(call, error)
         call.total_cents = order.total_cents
@@ -115,7 +119,7 @@ class Desk:
         self.history.end(call, stock_pb2.StockMovementState.Name(movement.state).removeprefix("STOCK_MOVEMENT_STATE_"))
         return call
 
-    def _ended(self, call: Call, order_id: str, status: int, lines: Lines) -> Call:
+    def _ended(self, call: Call, order_id: str, status: order_pb2.OrderStatus.ValueType, lines: Lines) -> Call:
         call.order_id = order_id
         call.sold = lines
         self.history.end(call, order_pb2.OrderStatus.Name(status).removeprefix("ORDER_STATUS_"))

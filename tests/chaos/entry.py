@@ -1,4 +1,4 @@
-"""Runs a service for the harness: `python -m tests.chaos.entry [--mutant NAME] [--lag STEP=SHARE:SECONDS]... SERVICE`, then its own arguments.
+"""Runs a service for the harness: `python -m tests.chaos.entry [--mutant NAME] [--lag STEP=SHARE:SECONDS]... SERVICE`.
 
 A lag holds a share of those who come to a failpoint there for up to so many seconds; the step `*` is any other. A mutant breaks a rule.
 """

@@ -85,7 +85,7 @@ async def crash_postgres(stage: Stage, fault: Fault) -> None:
         with suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
     async with asyncio.timeout(RECOVERY_TIMEOUT_S):
-        while await _ask(stage, "SELECT 1") != 1:
+        while await _ask(stage, "SELECT 1") != 1:  # noqa: ASYNC110 - PostgreSQL tells nobody that it is back.
             await asyncio.sleep(ASK_AGAIN_S)
 
 

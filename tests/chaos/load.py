@@ -175,5 +175,3 @@ async def _place_all(
         return undecided[0][1] if undecided else calls[0]
 
     await shopper.until_decided(ask)
-
-

@@ -14,7 +14,12 @@ STRIKE_TIMEOUT_S = 60.0
 
 
 def plan_faults(
-    rng: random.Random, *, seconds: float, interval_s: float, skipped: Collection[str], weights: Mapping[str, int] | None
+    rng: random.Random,
+    *,
+    seconds: float,
+    interval_s: float,
+    skipped: Collection[str],
+    weights: Mapping[str, int] | None,
 ) -> list[Fault]:
     """One fault each interval, more or less: each kind as often as its weight says, and all of them if there is room.
 

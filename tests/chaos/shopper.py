@@ -14,6 +14,7 @@ PATIENCE_S = 15.0
 BACKOFF_MAX_S = 0.3
 REMEMBERED_MAX = 40
 QUANTITY_MAX = 3
+OTHER_QUANTITIES_SHARE = 0.7
 
 
 @dataclass(frozen=True)
@@ -58,10 +59,8 @@ class Shopper:
 
     def other_payload(self, wish: Wish) -> Wish:
         """The same request_id with another payload: other quantities mostly, or other discs."""
-        if self.rng.random() < 0.7:
-            lines = tuple((disc, quantity % QUANTITY_MAX + 1) for disc, quantity in wish.lines)
-        else:
-            lines = self.lines()
+        other_quantities = tuple((disc, quantity % QUANTITY_MAX + 1) for disc, quantity in wish.lines)
+        lines = other_quantities if self.rng.random() < OTHER_QUANTITIES_SHARE else self.lines()
         return Wish(wish.customer_id, wish.request_id, lines)
 
     def earlier(self) -> Wish | None:

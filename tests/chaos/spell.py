@@ -3,7 +3,7 @@
 import asyncio
 import random
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass
 from uuid import UUID
@@ -16,7 +16,7 @@ from recordshop.client import RecordShop
 from recordshop.customer.v1 import customer_pb2
 from recordshop.order.v1 import order_pb2_grpc
 from tests.chaos.books import read_books
-from tests.chaos.calm import ask_again, audit, nothing_open
+from tests.chaos.calm import ask_again, audit, buy_afresh, deliver, nothing_open
 from tests.chaos.checks import judge
 from tests.chaos.desk import Counter as ShopCounter
 from tests.chaos.desk import Desk
@@ -29,7 +29,6 @@ from tests.chaos.stage import Stage, all_stand
 from tests.chaos.tally import Tally
 from tests.chaos.violation import Violation
 
-SCARCE = (40, 80, 120)
 PLENTY = 1_000_000
 SHOW_INTERVAL_S = 5.0
 
@@ -44,6 +43,7 @@ class Plan:
     fault_interval_s: float = 1.4
     shoppers: int = 10
     settle_timeout_s: float = 30.0
+    scarce: Sequence[int] = (40, 80, 120)
     faults: Mapping[str, int] | None = None
     load: Mapping[str, int] | None = None
 
@@ -67,7 +67,10 @@ class Spell:
         await self._furnish()
         async with AsyncExitStack() as stack:
             channels = [
-                [await stack.enter_async_context(open_channel(address)) for address in (local.order_addr, local.catalog_addr)]
+                [
+                    await stack.enter_async_context(open_channel(address))
+                    for address in (local.order_addr, local.catalog_addr)
+                ]
                 for local in self._stage.replicas
             ]
             counters = [
@@ -77,7 +80,7 @@ class Spell:
             desk = Desk(self._history, counters)
             with self._shown():
                 recovery_s, open_orders, faults = await self._storm(desk)
-            violations = [*faults, *await self._judge(desk, counters[0])]
+            violations = [*faults, *await self._judge(desk, counters[0], open_orders)]
         return Tally(
             faults=Counter(self._nemesis.struck),
             calls=Counter(self._history.outcomes),
@@ -91,11 +94,15 @@ class Spell:
     async def _furnish(self) -> None:
         """Puts discs and customers there while all is calm."""
         local = self._stage.replicas[0]
-        stocks = (*SCARCE, PLENTY)
+        stocks = (*self._plan.scarce, PLENTY)
         async with RecordShop(catalog=local.catalog_addr, customer=local.customer_addr) as shop:
             for number, stock in enumerate(stocks):
                 disc = catalog_pb2.Disc(
-                    name=f"Disc {number}", artist="Chaos", year_of_release=1999, genre="Rock", price_cents=1_000 + number
+                    name=f"Disc {number}",
+                    artist="Chaos",
+                    year_of_release=1999,
+                    genre="Rock",
+                    price_cents=1_000 + number,
                 )
                 self._discs.append((await shop.create_disc(disc, opening_stock=stock, disc_id=self._new_id())).id)
             for number in range(self._plan.shoppers):
@@ -138,11 +145,22 @@ class Spell:
             return [Violation("processes serve", "services", str(error))]
         return []
 
-    async def _judge(self, desk: Desk, counter: ShopCounter) -> list[Violation]:
-        await ask_again(desk, self._discs)
+    async def _judge(self, desk: Desk, counter: ShopCounter, open_orders: int) -> list[Violation]:
+        found = []
+        if not open_orders:
+            found += await self._settle_accounts(desk, counter)
+        return [*judge(self._history, await read_books(self._stage, self._discs, self._customers)), *found]
+
+    async def _settle_accounts(self, desk: Desk, counter: ShopCounter) -> list[Violation]:
+        """Has everybody ask again, now that there is plenty, and the shop audit itself."""
+        try:
+            await deliver(desk, self._discs)
+            await ask_again(desk)
+            await buy_afresh(desk, self._customers[0], self._discs)
+        except TimeoutError:
+            return [Violation("answers come", "the calm", "asked again and again, with nothing disturbed any more")]
         await nothing_open(self._stage, self._plan.settle_timeout_s)
-        books = await read_books(self._stage, self._discs, self._customers)
-        return [*judge(self._history, books), *await audit(counter.order, self._discs)]
+        return await audit(counter.order, self._discs)
 
     @contextmanager
     def _shown(self) -> Iterator[None]:
