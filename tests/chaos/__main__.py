@@ -67,7 +67,7 @@ def on_ground(shop_dir: Path, act: Callable[[Ground], Coroutine[Any, Any, Answer
         with chaos_folder(shop_dir) as folder, opened_ground(folder, fault) as ground:
             return asyncio.run(act(ground))
     except LocalShopError as error:
-        print(f"error: {error}", file=sys.stderr)
+        typer.echo(f"error: {error}", err=True)
         raise typer.Exit(EXIT_FAILED) from None
     except KeyboardInterrupt:
         raise typer.Exit(EXIT_INTERRUPTED) from None
@@ -75,7 +75,8 @@ def on_ground(shop_dir: Path, act: Callable[[Ground], Coroutine[Any, Any, Answer
 
 def say(text: str) -> None:
     """Shows a line at once."""
-    print(text, flush=True)
+    typer.echo(text)
+    sys.stdout.flush()
 
 
 def _interrupt(number: int, frame: object) -> None:

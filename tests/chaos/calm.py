@@ -36,7 +36,9 @@ async def deliver(desk: Desk, discs: Sequence[str]) -> None:
     """Brings more copies of each disc than anybody wants."""
     for disc in discs:
         async with asyncio.timeout(PATIENCE_S):
-            while not (await desk.move(f"generous-{disc}", ((disc, GENEROUS_DELIVERY),), 0, "generous")).is_decided:
+            while True:
+                if (await desk.move(f"generous-{disc}", ((disc, GENEROUS_DELIVERY),), 0, "generous")).is_decided:
+                    break
                 await asyncio.sleep(POLL_S)
 
 

@@ -67,9 +67,9 @@ def acknowledged_orders_are_there(history: History, books: Books) -> Iterator[Vi
             continue
         if order.status == REJECTED:
             yield about("acknowledged is there", subject, "acknowledged, and REJECTED", history, books)
-        if any(call.outcome == CONFIRMED for call in told) and order.status == CANCELLED:
-            if not any(call.op is Op.CANCEL for call in calls):
-                yield about("acknowledged is there", subject, "CANCELLED, and nobody asked for that", history, books)
+        was_confirmed = any(call.outcome == CONFIRMED for call in told)
+        if order.status == CANCELLED and was_confirmed and not any(call.op is Op.CANCEL for call in calls):
+            yield about("acknowledged is there", subject, "CANCELLED, and nobody asked for that", history, books)
         if order.status == CONFIRMED and any(call.outcome == CANCELLED for call in told):
             yield about("acknowledged is there", subject, "told to be CANCELLED, and CONFIRMED", history, books)
         if wrong := [call for call in told if not _has_content(call, order.lines, order.total_cents)]:

@@ -59,8 +59,9 @@ class Shopper:
 
     def other_payload(self, wish: Wish) -> Wish:
         """The same request_id with another payload: other quantities mostly, or other discs."""
-        other_quantities = tuple((disc, quantity % QUANTITY_MAX + 1) for disc, quantity in wish.lines)
-        lines = other_quantities if self.rng.random() < OTHER_QUANTITIES_SHARE else self.lines()
+        lines = self.lines()
+        if lines == wish.lines or self.rng.random() < OTHER_QUANTITIES_SHARE:
+            lines = tuple((disc, quantity % QUANTITY_MAX + 1) for disc, quantity in wish.lines)
         return Wish(wish.customer_id, wish.request_id, lines)
 
     def earlier(self) -> Wish | None:
