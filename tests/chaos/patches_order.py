@@ -9,6 +9,7 @@ from order_service.journal import OpenWork
 from order_service.model import Order, OrderDraft, OrderStatus, Refused, RejectionReason
 from order_service.processing import OrderProcessing
 from order_service.recovery import Recovery
+from order_service.return_model import CancelRequest
 from service_runtime import failpoints, quantities
 from service_runtime.deadline import Deadline
 from service_runtime.errors import ServiceError
@@ -40,12 +41,12 @@ def journal_is_not_written() -> None:
 def release_comes_first() -> None:
     """A cancel gives the copies back before it marks the order."""
 
-    async def cancel(self: OrderCancellation, order_id: UUID, cancel_request_id: str, deadline: Deadline) -> Order:
-        order = await self._orders.find(order_id)
+    async def cancel(self: OrderCancellation, request: CancelRequest, deadline: Deadline) -> Order:
+        order = await self._orders.find(request.order_id)
         if order is not None and order.status is OrderStatus.CONFIRMED:
             await self._processing._catalog.release_stock(order, deadline)
             await failpoints.reach("order.stock_released")
-        return await _cancel(self, order_id, cancel_request_id, deadline)
+        return await _cancel(self, request, deadline)
 
     put(OrderCancellation, "_cancel", cancel)
 
