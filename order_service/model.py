@@ -182,4 +182,8 @@ class Released(NamedTuple):
     """The reservation was released before: this id gets no copies any more."""
 
 
-StockAnswer = Reserved | Refused | Released
+class Reused(NamedTuple):
+    """Other lines of this id were denied ahead of the order, which gets no copies any more either."""
+
+
+StockAnswer = Reserved | Refused | Released | Reused

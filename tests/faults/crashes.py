@@ -7,7 +7,7 @@ from tests.faults.books import OnDisk
 
 @dataclass(frozen=True)
 class Crash:
-    """A kill at a failpoint. `ends` is the order's last status; None if it was never taken in."""
+    """A kill at a failpoint. `ends` is the order's last status before its caller asks again; None if it was never taken in."""
 
     failpoint: str
     on_disk: OnDisk
@@ -15,6 +15,16 @@ class Crash:
 
     def __str__(self) -> str:
         return f"{self.failpoint}-{self.on_disk.order}-{self.on_disk.ledger}"
+
+    @property
+    def refused(self) -> bool:
+        """Whether the catalog has refused the order for good, whoever knows of it."""
+        return self.on_disk.ledger == "DENIED"
+
+    @property
+    def short_way(self) -> bool:
+        """Whether only orders of a disc that is expected to be sold out come by."""
+        return self.failpoint in {"order.denied", "catalog.denied"}
 
 
 class ReturnCrash(Crash):
@@ -27,6 +37,7 @@ class ReturnCrash(Crash):
 # The order service dies in CreateOrder.
 PLACING = (
     Crash("order.customer_known", OnDisk(None, None, 0), None),
+    Crash("order.denied", OnDisk(None, "DENIED", 0), None),
     Crash("order.taken_in", OnDisk("PENDING", None, 1), "CONFIRMED"),
     Crash("order.stock_answered", OnDisk("PENDING", "RESERVED", 1), "CONFIRMED"),
     Crash("order.stock_answered", OnDisk("PENDING", "DENIED", 1), "REJECTED"),
@@ -53,6 +64,7 @@ RECOVERING = (
 ANSWERING = (
     Crash("catalog.decided", OnDisk("PENDING", "RESERVED", 1), "CONFIRMED"),
     Crash("catalog.decided", OnDisk("PENDING", "DENIED", 1), "REJECTED"),
+    Crash("catalog.denied", OnDisk(None, "DENIED", 0), "REJECTED"),
     Crash("catalog.released", OnDisk("CANCELLING", "RELEASED", 1), "CANCELLED"),
 )
 # The order service dies in CancelOrder for a part.

@@ -21,7 +21,9 @@ from recordshop.channels import open_channel
 from recordshop.client import RecordShop, RetryPolicy
 from recordshop.customer.v1 import customer_pb2
 from recordshop.error_details import error_from_rpc
+from recordshop.errors import OutOfStock
 from recordshop.order.v1 import order_pb2, order_pb2_grpc
+from tests.faults.answers import answer_of
 from tests.faults.books import Books
 from tests.faults.entry import SOCKET_VARIABLE
 from tests.faults.traps import Failpoints
@@ -169,6 +171,11 @@ class Stage:
         except grpc.aio.AioRpcError as error:
             raise error_from_rpc(error) from error
         return list(response.results)
+
+    async def sell_out(self, disc_id: str, quantity: int) -> None:
+        """Has an order of more copies than there are refused: from now on the order service expects the disc to be sold out."""
+        answer = await answer_of(self.place(f"sold-out-{uuid4()}", {disc_id: quantity}))
+        assert isinstance(answer, OutOfStock), answer
 
     async def place_at_last(self, request_id: str, lines: Lines) -> order_pb2.Order:
         """Asks with one request_id until there is an answer."""

@@ -32,7 +32,7 @@ class Crowd:
         """Buys until it is told to stop."""
         while not self.stop.is_set():
             request_id = f"anything-{uuid4()}"
-            lines = {disc: random.randint(1, 3) for disc in random.sample(self.discs, 2)}
+            lines = {disc: random.randint(1, 3) for disc in random.sample(self.discs, random.randint(1, 2))}
             answer = await answer_of(self.stage.place_at_last(request_id, lines))
             if isinstance(answer, order_pb2.Order) and random.random() < RETURNED_SHARE:
                 disc = random.choice(list(lines))
