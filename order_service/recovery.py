@@ -73,7 +73,7 @@ class Recovery:
         async with self._turns:
             try:
                 deadline = Deadline.after(self._lease_s)
-                outcomes = await self._processing.settle(await self._orders.get(work.order_ids), deadline)
+                outcomes = await self._processing.settle(await self._orders.get_durable(work.order_ids), deadline)
                 await failpoints.reach("recovery.settled")
                 await self._journal.close(work)
             except ServiceError as error:
