@@ -76,7 +76,7 @@ class Recovery:
         async with self._turns:
             try:
                 deadline = Deadline.after(self._lease_s)
-                orders = await self._orders.get(work.order_ids)
+                orders = await self._orders.get_durable(work.order_ids)
                 outcomes = await self._processing.settle(orders, deadline)
                 for order in orders:
                     await self._returns.settle(order, deadline)

@@ -14,6 +14,14 @@ FIND = "UPDATE orders SET attempts = attempts + 1 WHERE id = $1 RETURNING *, NUL
 
 GET = "SELECT *, NULL::uuid AS work_id FROM orders WHERE id = ANY ($1::uuid[])"
 
+# For who acts on what is read: copies that the catalog has given back do not go again because a standby never heard of the cancel. The lock
+# makes this read a write, so that it waits for a synchronous standby to have all that it has seen. It stands in nobody's way.
+GET_DURABLE = """
+SELECT *, NULL::uuid AS work_id FROM orders WHERE id = ANY ($1::uuid[])
+ORDER BY id
+FOR KEY SHARE
+"""
+
 # The journal's row goes if all of its orders were decided by this very statement. Only orders that somebody else decided first are
 # answered as ids.
 DECIDE = """
@@ -88,6 +96,10 @@ class OrderRepository:
     async def get(self, order_ids: Sequence[UUID]) -> list[Order]:
         """Reads orders as they are now; unknown ones are left out."""
         return [order_from_row(row) for row in await self._database.fetch(GET, order_ids)]
+
+    async def get_durable(self, order_ids: Sequence[UUID]) -> list[Order]:
+        """Reads orders as `get` does, and waits until nothing can take back what was read."""
+        return [order_from_row(row) for row in await self._write(GET_DURABLE, order_ids)]
 
     async def require(self, order_id: UUID) -> Order:
         """Reads an order as it is now; raises OrderNotFound."""

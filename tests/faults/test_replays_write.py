@@ -11,10 +11,12 @@ from recordshop.catalog.v1 import stock_pb2
 from recordshop.errors import CustomerInactive, OutOfStock, StockBelowZero
 from tests.faults.answers import answer_of
 from tests.faults.stage import CALL_TIMEOUT_S, Stage
+from tests.faults.waiting import eventually
 
 # A row that was written, or locked by a transaction with an id of its own, which is on disk like a write when it has committed.
 ORDER_TOUCHED = "SELECT xmin::text FROM orders WHERE id = $1"
 RETURN_TOUCHED = "SELECT xmin::text FROM order_returns WHERE order_id = $1"
+ORDER_LOCKED = "SELECT xmax::text FROM orders WHERE id = $1"
 RESERVATION_TOUCHED = "SELECT xmax::text FROM reservations WHERE reservation_id = $1"
 MOVEMENT_TOUCHED = "SELECT xmin::text FROM stock_movements WHERE movement_id = $1"
 
@@ -60,6 +62,18 @@ async def test_an_order_answered_without_its_customer_service_is_answered_by_a_w
         lambda: stage.place(request_id, {disc: 2}),
         lambda: stage.books.orders.fetchval(ORDER_TOUCHED, UUID(order.id)),
     )
+
+
+async def test_recovery_reads_the_orders_that_it_acts_on_by_a_write(stage: Stage) -> None:
+    disc, request_id = await stage.disc(stock=9), f"recovered-{uuid4()}"
+    order_id = UUID(stage.order_id(request_id))
+    # Without the catalog nothing is decided, and nobody but recovery comes to the order again.
+    stage.catalog.kill()
+    await answer_of(stage.place(request_id, {disc: 2}))
+    await eventually(lambda: stage.books.orders.fetchval(ORDER_LOCKED, order_id), lambda mark: mark != "0")
+    await stage.start(stage.catalog)
+    await stage.books.nothing_open()
+    await stage.promise_kept(disc)
 
 
 async def test_a_repeated_cancel_order_writes(stage: Stage) -> None:
