@@ -14,15 +14,16 @@ PUBLISHED := $(firstword $(foreach ref,main origin/main HEAD,$(shell git rev-par
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo run audit ghz bench test check lint format proto clean
+.PHONY: help demo run audit ghz bench chaos chaos-mutants test check lint format proto clean
 
 help: ## Show this.
 	@echo "Record Shop sells records, and never oversells."
 	@echo
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
 	@echo
 	@echo "DEMO_SECONDS, DEMO_RATE and DEMO_CLIENTS change the demo; CATALOG_PORT, CUSTOMER_PORT and ORDER_PORT the run."
 	@echo "BENCH_QUICK=1 measures the most important things, within three minutes."
+	@echo "CHAOS_MINUTES=60 makes a long run of chaos, CHAOS_SEED repeats one."
 
 demo: $(STUBS) ## Sell a disc out under load, storm another one, and audit every copy.
 	@$(BIN)/python -m local_shop demo
@@ -39,6 +40,12 @@ ghz: $(STUBS) ## Load the shop that `make run` runs with ghz, then audit what wa
 
 bench: $(STUBS) ## Measure the shop against its baselines, and draw docs/bench.svg.
 	@$(BIN)/python -m benchmarks $(if $(filter-out 0,$(BENCH_QUICK)),,--picture docs/bench.svg)
+
+chaos: $(STUBS) ## Break two replicas of everything under load for a minute, and check every answer.
+	@$(BIN)/python -m tests.chaos run
+
+chaos-mutants: $(STUBS) ## Break one rule of the protocol after the other, and see chaos find each.
+	@$(BIN)/python -m tests.chaos mutants
 
 test: $(STUBS) ## Run all tests on real PostgreSQL and real gRPC.
 	$(BIN)/python -m pytest

@@ -1,4 +1,7 @@
-"""Judges what CI has run: `judge.py skips TESTS.XML` and `judge.py demo DEMO.JSON` end with 1 and a word if something is wrong."""
+"""Judges what CI has run: `judge.py skips TESTS.XML`, `demo DEMO.JSON` or `chaos CHAOS.JSON`.
+
+It ends with 1 and a word if something is wrong.
+"""
 # ruff: noqa: INP001, T201 -- a program of its own, which prints
 
 import json
@@ -21,6 +24,18 @@ FIGURES = (
     "p50_ms",
     "p99_ms",
     "burst",
+)
+CHAOS_FAULTS_MIN = 30
+CHAOS_RECOVERY_MAX_S = 30
+CHAOS_FIGURES = (
+    "seed",
+    "faults",
+    "calls",
+    "acknowledged",
+    "open_orders_at_end",
+    "recovery_s",
+    "violations",
+    "violation_histories",
 )
 
 
@@ -52,10 +67,26 @@ def faults_of_demo(report: Path) -> list[str]:
     return faults
 
 
+def faults_of_chaos(report: Path) -> list[str]:
+    """Return what is wrong with the figures of a minute of chaos."""
+    figures = json.loads(report.read_text(encoding="utf-8"))
+    faults = [f"{name} is missing" for name in CHAOS_FIGURES if name not in figures]
+    if faults:
+        return faults
+    faults += [f"{name} is {figures[name]}, not 0" for name in ("violations", "open_orders_at_end") if figures[name]]
+    if figures["faults"]["total"] < CHAOS_FAULTS_MIN:
+        faults.append(f"only {figures['faults']['total']} faults struck")
+    if not figures["recovery_s"] <= CHAOS_RECOVERY_MAX_S:
+        faults.append(f"recovery took {figures['recovery_s']} s")
+    if not figures["acknowledged"] > 0:
+        faults.append("no order was acknowledged")
+    return faults
+
+
 def main() -> None:
     """Judge one report."""
     kind, report = sys.argv[1], Path(sys.argv[2])
-    faults = {"skips": faults_of_tests, "demo": faults_of_demo}[kind](report)
+    faults = {"skips": faults_of_tests, "demo": faults_of_demo, "chaos": faults_of_chaos}[kind](report)
     for fault in faults:
         print(fault, file=sys.stderr)
     sys.exit(1 if faults else 0)

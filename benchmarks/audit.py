@@ -17,17 +17,26 @@ SETTLE_S = 60.0
 READ_AGAIN_S = 0.2
 WORK_MEM = "SET work_mem = '256MB'"
 
-# Equal sets of (id, quantity) have equal sums; that others have is as likely as two equal hashes of 64 bits.
+# Equal sets of (id, quantity net of returns) have equal sums; that others have is as likely as two equal hashes of 64 bits.
 SOLD = """
-SELECT disc_id, count(*) AS orders, sum(quantity) AS copies, bit_xor(uuid_hash_extended(order_id, quantity)) AS hash
+SELECT
+    disc_id, count(*) AS orders, sum(quantity - returned) AS copies,
+    bit_xor(uuid_hash_extended(order_id, quantity - returned)) AS hash
 FROM audit.orders WHERE status = 'CONFIRMED' GROUP BY disc_id
 """
 HELD = """
-SELECT disc_id, count(*) AS orders, sum(quantity) AS copies, bit_xor(uuid_hash_extended(reservation_id, quantity)) AS hash
+SELECT
+    disc_id, count(*) AS orders, sum(quantity - returned) AS copies,
+    bit_xor(uuid_hash_extended(reservation_id, quantity - returned)) AS hash
 FROM audit.reservations WHERE state = 'RESERVED' GROUP BY disc_id
 """
 STOCK = "SELECT disc_id, opening + moved AS ever, stock AS left FROM audit.stock"
-OPEN = "SELECT count(DISTINCT order_id) FROM audit.orders WHERE status IN ('PENDING', 'CANCELLING')"
+OPEN = """
+SELECT count(*) FROM (
+    SELECT order_id FROM audit.orders WHERE status IN ('PENDING', 'CANCELLING')
+    UNION SELECT order_id FROM audit.order_returns WHERE state = 'PENDING'
+) AS still_open
+"""
 TWICE = """
 SELECT count(*) FROM (
     SELECT FROM audit.orders GROUP BY customer_id, request_id HAVING min(order_id::text) <> max(order_id::text)

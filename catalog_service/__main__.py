@@ -12,6 +12,7 @@ from catalog_service.stock.denials import DenialLedger
 from catalog_service.stock.listing import StockListing
 from catalog_service.stock.movements import MovementLedger
 from catalog_service.stock.reservations import ReservationLedger
+from catalog_service.stock.returns import ReturnLedger
 from catalog_service.stock.servicer import StockServicer
 from catalog_service.stock.taking import StockTaking, multiple_lane, single_lane
 from recordshop.catalog.v1 import catalog_pb2, catalog_pb2_grpc, stock_pb2, stock_pb2_grpc
@@ -65,6 +66,7 @@ def _stock(settings: CatalogSettings, database: Database, taking: StockTaking) -
         taking=taking,
         denials=DenialLedger(database=database),
         reservations=ReservationLedger(database=database),
+        returns=ReturnLedger(database=database),
         movements=MovementLedger(database=database),
         listing=StockListing(database=database),
         page_sizes=PageSizes(default=settings.page_size_default, largest=settings.page_size_max),

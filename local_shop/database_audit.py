@@ -38,7 +38,7 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True)
 class DiscFigures:
-    """A disc's copies: at the start, moved otherwise, on the shelf, held in the ledger, on confirmed orders."""
+    """A disc's copies: at the start, moved otherwise, on the shelf, held in the ledger, on confirmed orders; net of returns."""
 
     disc_id: UUID
     opening: int
@@ -81,7 +81,7 @@ class DatabaseAudit:
 
 def judge(evidence: Evidence, *, acknowledged: bool) -> Verdict:
     """Say what became of an order; `acknowledged` if a client was told that it is CONFIRMED."""
-    if evidence.status in {"PENDING", "CANCELLING"}:
+    if evidence.status in {"PENDING", "CANCELLING", "RETURNING"}:
         return Verdict.OPEN
     if evidence.status == "CONFIRMED":
         return Verdict.AGREES if evidence.held == evidence.ordered else Verdict.LOST

@@ -9,21 +9,26 @@ import asyncpg
 PREFETCH = 1_000
 IDS_AT_ONCE_MAX = 1_000
 
-ORDERS = "SELECT order_id, disc_id, status, quantity FROM audit.orders ORDER BY order_id, disc_id"
-RESERVATIONS = (
-    "SELECT reservation_id AS order_id, disc_id, state, quantity FROM audit.reservations "
-    "ORDER BY reservation_id, disc_id"
-)
-ORDERS_BY_ID = "SELECT order_id, disc_id, status, quantity FROM audit.orders WHERE order_id = ANY ($1)"
-RESERVATIONS_BY_ID = (
-    "SELECT reservation_id AS order_id, disc_id, state, quantity FROM audit.reservations "
-    "WHERE disc_id = ANY ($1) AND reservation_id = ANY ($2)"
-)
+# Net of what came back. While a return is under way, its order is not final.
+ORDER_LINES = """
+SELECT
+    orders.order_id, orders.disc_id, orders.quantity - orders.returned AS quantity,
+    CASE WHEN under_way.order_id IS NULL THEN orders.status ELSE 'RETURNING' END AS status
+FROM audit.orders
+LEFT JOIN (SELECT DISTINCT order_id FROM audit.order_returns WHERE state = 'PENDING') AS under_way USING (order_id)
+"""
+LEDGER_LINES = """
+SELECT reservation_id AS order_id, disc_id, state, quantity - returned AS quantity FROM audit.reservations
+"""
+ORDERS = f"{ORDER_LINES} ORDER BY order_id, disc_id"
+RESERVATIONS = f"{LEDGER_LINES} ORDER BY reservation_id, disc_id"
+ORDERS_BY_ID = f"{ORDER_LINES} WHERE order_id = ANY ($1)"
+RESERVATIONS_BY_ID = f"{LEDGER_LINES} WHERE disc_id = ANY ($1) AND reservation_id = ANY ($2)"
 
 
 @dataclass
 class Evidence:
-    """All that the databases hold of one order: its status (None: no such order), and by disc what it and the ledger say."""
+    """All that the databases hold of one order: its status (None: no such order), and by disc what both say, net of returns."""
 
     order_id: UUID
     status: str | None = None

@@ -17,6 +17,10 @@ from order_service.placement import GroupPlacer, bulk_lane, single_lane
 from order_service.processing import OrderProcessing
 from order_service.recovery import Recovery
 from order_service.repository import OrderRepository
+from order_service.return_client import ReturnClient
+from order_service.return_processing import ReturnProcessing
+from order_service.returning import OrderReturns
+from order_service.returns import ReturnRepository
 from order_service.search_mapping import PageLimits
 from order_service.servicer import OrderServicer
 from order_service.settings import OrderSettings
@@ -47,7 +51,13 @@ async def serve(settings: OrderSettings, place: Place) -> None:
         customers = CustomerClient(channel=customer_channel, timeout_s=settings.customer_timeout_s)
         orders = OrderRepository(database=database, recovery_age_s=settings.recovery_age_s)
         processing = OrderProcessing(orders=orders, catalog=catalog)
-        recovery = _recovery(settings, database, orders, processing)
+        returns = ReturnRepository(database=database, recovery_age_s=settings.recovery_age_s)
+        return_processing = ReturnProcessing(
+            returns=returns,
+            stock=ReturnClient(channel=catalog_channel, timeout_s=settings.catalog_timeout_s),
+            processing=processing,
+        )
+        recovery = _recovery(settings, database, orders, processing, return_processing)
         tasks = await stack.enter_async_context(
             DurableTasks(running_max=settings.cancels_running_max, drain_timeout_s=settings.drain_timeout_s)
         )
@@ -70,7 +80,13 @@ async def serve(settings: OrderSettings, place: Place) -> None:
                 in_flight_max=settings.stream_messages_in_flight_max,
                 timeout_s=settings.call_timeout_s,
             ),
-            cancellation=OrderCancellation(tasks=tasks, orders=orders, processing=processing),
+            cancellation=OrderCancellation(
+                tasks=tasks,
+                orders=orders,
+                processing=processing,
+                returns=OrderReturns(returns=returns, orders=orders, processing=return_processing),
+                return_processing=return_processing,
+            ),
             orders=orders,
             search=OrderSearch(database=database),
             audit=StockAudit(lines=OrderLines(database=database), catalog=catalog, settle_s=settings.audit_settle_s),
@@ -84,7 +100,11 @@ async def serve(settings: OrderSettings, place: Place) -> None:
 
 
 def _recovery(
-    settings: OrderSettings, database: Database, orders: OrderRepository, processing: OrderProcessing
+    settings: OrderSettings,
+    database: Database,
+    orders: OrderRepository,
+    processing: OrderProcessing,
+    returns: ReturnProcessing,
 ) -> Recovery:
     journal = Journal(
         database=database,
@@ -96,6 +116,7 @@ def _recovery(
         journal=journal,
         orders=orders,
         processing=processing,
+        returns=returns,
         interval_s=settings.recovery_interval_s,
         lease_s=settings.recovery_lease_s,
         batch_size=settings.recovery_batch_size,

@@ -17,6 +17,9 @@ WRONG_IDS_MAX = 20
 READ_AGAIN_S = 0.2
 READS_AT_ONCE_MAX = 8
 
+# One line of an order, and what the ledger said of it after that.
+Reading = tuple[PlacedLine | None, HeldLine | None]
+
 
 class Verdict(StrEnum):
     """The outcome of a disc's audit, or of one of its orders."""
@@ -47,13 +50,14 @@ def compare(placed: PlacedLine | None, held: HeldLine | None) -> Verdict:
     """Holds one line of an order against its row of the ledger; either may be missing."""
     if placed is None:
         return Verdict.DISAGREES if held is not None and held.is_reserved else Verdict.AGREES
-    if placed.status.is_open:
+    if placed.is_open:
         return Verdict.OPEN
     if placed.status is OrderStatus.CONFIRMED:
         agrees = (
             held is not None
             and held.is_reserved
-            and (held.quantity, held.price_cents) == (placed.quantity, placed.price_cents)
+            and (held.quantity, held.price_cents, held.returned)
+            == (placed.quantity, placed.price_cents, placed.returned)
         )
     elif placed.status is OrderStatus.CANCELLED:
         # An order that the catalog had refused may be cancelled before it is rejected; its refusal stays.
@@ -104,28 +108,38 @@ class StockAudit:
 
     async def _first_reading(
         self, audit: DiscAudit, placed: Peekable[PlacedLine], held: Peekable[HeldLine]
-    ) -> dict[UUID, HeldLine | None]:
+    ) -> dict[UUID, Reading]:
         """Compares what both sides said; answers what does not agree yet, by order id."""
-        doubtful: dict[UUID, HeldLine | None] = {}
+        doubtful: dict[UUID, Reading] = {}
         async for order_id, order_line, ledger_line in merged(audit.balance.disc_id, placed, held):
             if compare(order_line, ledger_line) is Verdict.AGREES:
                 audit.sold += _sold(order_line)
             else:
-                doubtful[order_id] = ledger_line
+                doubtful[order_id] = order_line, ledger_line
         return doubtful
 
-    async def _read_again(self, audit: DiscAudit, doubtful: dict[UUID, HeldLine | None]) -> None:
-        """The two sides were read at different moments: reads again what differs until it is final, for a limited time."""
+    async def _read_again(self, audit: DiscAudit, doubtful: dict[UUID, Reading]) -> None:
+        """The two sides were read at different moments: reads again what differs until it is final, for a limited time.
+
+        The ledger changes only while its order is open. An order that is the same before and after its ledger was read did not change in
+        between: what differs then is wrong.
+        """
         deadline = Deadline.after(self._settle_s)
         disc_id = audit.balance.disc_id
         while doubtful:
             placed = await self._lines.now(disc_id, list(doubtful))
-            held = await self._held_now(disc_id, doubtful, placed)
-            verdicts = {order_id: compare(placed.get(order_id), held[order_id]) for order_id in doubtful}
-            final = [order_id for order_id, verdict in verdicts.items() if verdict is not Verdict.OPEN]
-            audit.sold += sum(_sold(placed.get(order_id)) for order_id in final)
-            _note_wrong(audit, (order_id for order_id in final if verdicts[order_id] is Verdict.DISAGREES))
-            doubtful = {order_id: held[order_id] for order_id in doubtful if verdicts[order_id] is Verdict.OPEN}
+            wrong = [
+                order_id
+                for order_id, (before, held) in doubtful.items()
+                if compare(before, held) is Verdict.DISAGREES and before == placed.get(order_id)
+            ]
+            _note_wrong(audit, wrong)
+            readings = await self._held_now(disc_id, doubtful, placed)
+            agreeing = {order_id for order_id, reading in readings.items() if compare(*reading) is Verdict.AGREES}
+            audit.sold += sum(_sold(placed.get(order_id)) for order_id in agreeing.union(wrong))
+            doubtful = {
+                order_id: reading for order_id, reading in readings.items() if order_id not in agreeing.union(wrong)
+            }
             if doubtful and deadline.passed():
                 audit.open += len(doubtful)
                 return
@@ -133,22 +147,22 @@ class StockAudit:
                 await asyncio.sleep(READ_AGAIN_S)
 
     async def _held_now(
-        self, disc_id: UUID, known: dict[UUID, HeldLine | None], placed: dict[UUID, PlacedLine]
-    ) -> dict[UUID, HeldLine | None]:
+        self, disc_id: UUID, known: dict[UUID, Reading], placed: dict[UUID, PlacedLine]
+    ) -> dict[UUID, Reading]:
         """Asks the ledger again for what still differs, and only for that: under load most is settled by the order's newer state."""
-        differs = [
-            order_id for order_id in known if compare(placed.get(order_id), known[order_id]) is Verdict.DISAGREES
-        ]
 
-        async def read(order_id: UUID) -> HeldLine | None:
+        async def read(order_id: UUID) -> Reading:
+            order_line, ledger_line = placed.get(order_id), known[order_id][1]
+            if compare(order_line, ledger_line) is not Verdict.DISAGREES:
+                return order_line, ledger_line
             async with self._reads:
-                return await self._catalog.ledger_line(order_id, disc_id)
+                return order_line, await self._catalog.ledger_line(order_id, disc_id)
 
-        return known | dict(zip(differs, await asyncio.gather(*map(read, differs)), strict=True))
+        return dict(zip(known, await asyncio.gather(*map(read, known)), strict=True))
 
 
 def _sold(placed: PlacedLine | None) -> int:
-    return placed.quantity if placed is not None and placed.status is OrderStatus.CONFIRMED else 0
+    return placed.quantity - placed.returned if placed is not None and placed.status is OrderStatus.CONFIRMED else 0
 
 
 def _note_wrong(audit: DiscAudit, order_ids: Iterable[UUID]) -> None:

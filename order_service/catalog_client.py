@@ -8,7 +8,17 @@ from uuid import UUID
 import grpc
 
 from order_service.errors import CatalogUnavailable, DiscDeleted, DiscNotFound, OutOfStock
-from order_service.model import Order, OrderDraft, Refused, RejectionReason, Released, Reserved, SoldLine, StockAnswer
+from order_service.model import (
+    Order,
+    OrderDraft,
+    Refused,
+    RejectionReason,
+    Released,
+    Reserved,
+    Reused,
+    SoldLine,
+    StockAnswer,
+)
 from recordshop.catalog.v1 import stock_pb2, stock_pb2_grpc
 from service_runtime.deadline import Deadline
 from service_runtime.errors import Internal, ServiceError, error_info
@@ -18,6 +28,8 @@ LEDGER_PAGE_SIZE = 1_000
 BALANCE_PAGE_SIZE = 100
 PAGE_TIMEOUT_S = 60.0
 RELEASED_REASON = "RESERVATION_RELEASED"
+REUSED_REASON = "REQUEST_ID_REUSED"
+DISCS_DIFFER_REASON = "RESERVATION_DISCS_DIFFER"
 RESERVATION_NOT_FOUND = "RESERVATION_NOT_FOUND"
 NO_ANSWER_CODES = frozenset(code.value[0] for code in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.RESOURCE_EXHAUSTED))
 REFUSALS = {error.reason: RejectionReason(error.reason) for error in (OutOfStock, DiscNotFound, DiscDeleted)}
@@ -32,6 +44,7 @@ class HeldLine:
     is_reserved: bool
     quantity: int
     price_cents: int
+    returned: int = 0
 
 
 @dataclass(frozen=True)
@@ -82,13 +95,24 @@ class CatalogClient:
 
     async def release_stock(self, order: Order, deadline: Deadline) -> None:
         """Gives an order's copies back; an order that holds none gets none from now on."""
+        if not await self._release(order.id, order.disc_ids, deadline):
+            # Other lines of its id were denied ahead of it, on one of its discs: it holds nothing on any, and each is marked by itself.
+            for disc_id in order.disc_ids:
+                await self._release(order.id, [disc_id], deadline)
+
+    async def _release(self, order_id: UUID, disc_ids: Sequence[UUID], deadline: Deadline) -> bool:
+        """Answers False, with nothing changed, if the id stands for other discs that share one with these."""
         request = stock_pb2.ReleaseStockRequest(
-            reservation_id=str(order.id), disc_ids=[str(disc_id) for disc_id in order.disc_ids]
+            reservation_id=str(order_id), disc_ids=[str(disc_id) for disc_id in disc_ids]
         )
         try:
             await self._stub.ReleaseStock(request, timeout=deadline.at_most(self._timeout_s))
         except grpc.aio.AioRpcError as error:
+            info = error_info(error)
+            if info is not None and info.reason == DISCS_DIFFER_REASON:
+                return False
             _raise_no_answer(error)
+        return True
 
     async def ledger_line(self, order_id: UUID, disc_id: UUID) -> HeldLine | None:
         """Reads what the ledger says of an order's line now; None if it never heard of it."""
@@ -150,6 +174,8 @@ def _stock_answer(result: stock_pb2.ReserveStockResult) -> StockAnswer | Service
     refusal = result.error
     if refusal.reason == RELEASED_REASON:
         return Released()
+    if refusal.reason == REUSED_REASON:
+        return Reused()
     if refusal.reason not in REFUSALS:
         return CatalogUnavailable() if refusal.code in NO_ANSWER_CODES else Internal()
     disc_ids = [uuid_from_trusted(disc_id) for disc_id in refusal.metadata["disc_id"].split(",")]
@@ -166,6 +192,7 @@ def _held_line(order_id: UUID, state: int, line: stock_pb2.ReservationLine) -> H
         is_reserved=state == stock_pb2.RESERVATION_STATE_RESERVED,
         quantity=line.quantity,
         price_cents=line.price_cents,
+        returned=line.returned_quantity,
     )
 
 

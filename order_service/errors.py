@@ -40,13 +40,25 @@ class OrderNotFound(NotFound):
 
 
 class OrderNotCancellable(FailedPrecondition):
-    """The order was rejected: there is nothing to cancel."""
+    """The order was rejected, or cancelled before: it has no copies to give back."""
 
     reason = "ORDER_NOT_CANCELLABLE"
 
 
+class OrderNotDecided(FailedPrecondition):
+    """The order is not decided yet: there are no copies to return, but the whole can be cancelled."""
+
+    reason = "ORDER_NOT_DECIDED"
+
+
+class ReturnExceedsSale(FailedPrecondition):
+    """More copies would come back than the order still has: nothing was returned."""
+
+    reason = "RETURN_EXCEEDS_SALE"
+
+
 class RequestIdReused(AlreadyExists):
-    """The customer used this request_id with other lines."""
+    """The request_id was used with other lines."""
 
     reason = "REQUEST_ID_REUSED"
 
@@ -61,6 +73,12 @@ class OrderCancelling(Unavailable):
     """The order will be cancelled: repeat, or look with GetOrder."""
 
     reason = "ORDER_CANCELLING"
+
+
+class OrderReturning(Unavailable):
+    """The return may have been taken in, and will be carried out then: repeat with the same request_id, or look with GetOrder."""
+
+    reason = "ORDER_RETURNING"
 
 
 class CustomersUnavailable(NotAccepted):

@@ -25,7 +25,8 @@ RETURNING id, order_ids, create_time, attempts
 CLOSE = """
 DELETE FROM open_work
 WHERE id = $1 AND NOT EXISTS (
-    SELECT 1 FROM orders WHERE orders.id = ANY (open_work.order_ids) AND orders.status IN ('PENDING', 'CANCELLING')
+    SELECT 1 FROM orders
+    WHERE orders.id = ANY (open_work.order_ids) AND (orders.status IN ('PENDING', 'CANCELLING') OR orders.open_return_id IS NOT NULL)
 )
 """
 

@@ -14,6 +14,7 @@ from order_service.model import (
     OrderStatus,
     RejectionReason,
 )
+from order_service.return_mapping import add_returns, has_returns
 from recordshop.order.v1 import order_pb2
 from service_runtime.errors import ServiceError
 from service_runtime.quantities import read_lines
@@ -46,14 +47,6 @@ def order_id_from_proto(request: order_pb2.GetOrderRequest) -> UUID:
     """Reads an order's id."""
     with reading_fields() as fields:
         return fields.uuid("id", request.id)
-
-
-def cancel_from_proto(request: order_pb2.CancelOrderRequest) -> tuple[UUID, str]:
-    """Reads an order's id and the cancel's own id."""
-    with reading_fields() as fields:
-        order_id = fields.uuid("order_id", request.order_id)
-        request_id = fields.caller_id("request_id", request.request_id)
-    return order_id, request_id
 
 
 def audit_from_proto(request: order_pb2.AuditStockRequest) -> list[UUID]:
@@ -89,7 +82,7 @@ def _joined(values: Iterable[object]) -> str:
 
 def order_to_proto(order: Order) -> order_pb2.Order:
     """Answers an order, whatever became of it."""
-    return order_pb2.Order(
+    message = order_pb2.Order(
         id=str(order.id),
         request_id=order.request_id,
         customer_id=str(order.customer_id),
@@ -101,6 +94,9 @@ def order_to_proto(order: Order) -> order_pb2.Order:
         create_time=timestamp(order.create_time),
         update_time=timestamp(order.update_time),
     )
+    if has_returns(order):
+        add_returns(message, order)
+    return message
 
 
 def _line_to_proto(line: OrderLine) -> order_pb2.OrderLine:

@@ -92,7 +92,10 @@ class Placement(NamedTuple):
 
 
 class OrderLine(NamedTuple):
-    """An order's part for one disc; what was sold, or left, is None before the decision."""
+    """An order's part for one disc; what was sold, or left, is None before the decision.
+
+    returned is None while nothing came back of the order.
+    """
 
     disc_id: UUID
     quantity: int
@@ -100,6 +103,7 @@ class OrderLine(NamedTuple):
     artist: str | None = None
     price_cents: int | None = None
     stock_left: int | None = None
+    returned: int | None = None
 
 
 class Order(NamedTuple):
@@ -107,6 +111,7 @@ class Order(NamedTuple):
 
     refused_disc_ids are those that are not on sale, where that was the reason.
     work_id names the row of the journal that the statement behind this value wrote; whoever ends the order may take it along.
+    open_return_id names the return that is under way.
     """
 
     id: UUID
@@ -123,6 +128,8 @@ class Order(NamedTuple):
     create_time: datetime
     update_time: datetime
     work_id: UUID | None = None
+    cancel_request_id: str | None = None
+    open_return_id: UUID | None = None
 
     @property
     def disc_ids(self) -> list[UUID]:
@@ -175,4 +182,8 @@ class Released(NamedTuple):
     """The reservation was released before: this id gets no copies any more."""
 
 
-StockAnswer = Reserved | Refused | Released
+class Reused(NamedTuple):
+    """Other lines of this id were denied ahead of the order, which gets no copies any more either."""
+
+
+StockAnswer = Reserved | Refused | Released | Reused

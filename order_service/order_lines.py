@@ -15,17 +15,23 @@ FETCH_SIZE = 1_000
 WALK_TIMEOUT_S = 120
 
 LINES = """
-SELECT line.disc_id, orders.id, orders.status, line.quantity, line.price_cents
+SELECT
+    line.disc_id, orders.id, orders.status, line.quantity, line.price_cents, coalesce(line.returned, 0) AS returned,
+    orders.open_return_id IS NOT NULL AS is_returning
 FROM orders
-CROSS JOIN LATERAL unnest(orders.disc_ids, orders.quantities, orders.prices_cents) AS line (disc_id, quantity, price_cents)
+CROSS JOIN LATERAL unnest(orders.disc_ids, orders.quantities, orders.prices_cents, orders.returned)
+    AS line (disc_id, quantity, price_cents, returned)
 WHERE cardinality($1::uuid[]) = 0 OR line.disc_id = ANY ($1::uuid[])
 ORDER BY line.disc_id, orders.id
 """
 
 LINES_OF_ORDERS = """
-SELECT line.disc_id, orders.id, orders.status, line.quantity, line.price_cents
+SELECT
+    line.disc_id, orders.id, orders.status, line.quantity, line.price_cents, coalesce(line.returned, 0) AS returned,
+    orders.open_return_id IS NOT NULL AS is_returning
 FROM orders
-CROSS JOIN LATERAL unnest(orders.disc_ids, orders.quantities, orders.prices_cents) AS line (disc_id, quantity, price_cents)
+CROSS JOIN LATERAL unnest(orders.disc_ids, orders.quantities, orders.prices_cents, orders.returned)
+    AS line (disc_id, quantity, price_cents, returned)
 WHERE orders.id = ANY ($2::uuid[]) AND line.disc_id = $1
 """
 
@@ -39,6 +45,13 @@ class PlacedLine:
     status: OrderStatus
     quantity: int
     price_cents: int | None
+    returned: int = 0
+    is_returning: bool = False
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the ledger may be ahead of the order."""
+        return self.status.is_open or self.is_returning
 
 
 class OrderLines:
@@ -71,4 +84,12 @@ class OrderLines:
 
 
 def _placed_line(row: asyncpg.Record) -> PlacedLine:
-    return PlacedLine(row["disc_id"], row["id"], OrderStatus(row["status"]), row["quantity"], row["price_cents"])
+    return PlacedLine(
+        disc_id=row["disc_id"],
+        order_id=row["id"],
+        status=OrderStatus(row["status"]),
+        quantity=row["quantity"],
+        price_cents=row["price_cents"],
+        returned=row["returned"],
+        is_returning=row["is_returning"],
+    )

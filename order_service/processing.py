@@ -7,7 +7,7 @@ import structlog
 
 from order_service.catalog_client import CatalogClient
 from order_service.errors import CatalogUnavailable
-from order_service.model import Order, OrderDraft, OrderStatus, Refused, Released, Reserved
+from order_service.model import Order, OrderDraft, OrderStatus, Refused, Released, Reserved, Reused
 from order_service.repository import OrderRepository
 from order_service.sold_out import SoldOutDiscs
 from service_runtime import failpoints
@@ -68,8 +68,8 @@ class OrderProcessing:
             match answer:
                 case Reserved() | Refused():
                     decided.append((order, answer))
-                case Released():
-                    outcomes[order.id] = await self._mark_released(order)
+                case Released() | Reused():
+                    outcomes[order.id] = await self._mark_barred(order, answer)
                 case ServiceError():
                     outcomes[order.id] = answer
         if decided:
@@ -77,12 +77,15 @@ class OrderProcessing:
         await failpoints.reach("order.decided")
         return outcomes
 
-    async def _mark_released(self, order: Order) -> Order:
+    async def _mark_barred(self, order: Order, answer: Released | Reused) -> Order:
+        """Ends an order whose id gets no copies any more."""
         # Only a cancel releases, and it marks the order first, so that there is nothing left to mark, as a rule.
         marked = await self._orders.mark_cancelling(order.id, None)
         if marked.work_id is not None:
-            # The order's row was set back, by hand or from a backup.
-            log.warning("released while pending", order_id=str(order.id))
+            # The order's row was set back, by hand or from a backup; or its customer used the request_id twice, and the other lines, of a
+            # disc that is sold out, were denied before these were decided.
+            what = "released while pending" if isinstance(answer, Released) else "denied with other lines while pending"
+            log.warning(what, order_id=str(order.id))
         return marked
 
     async def _finish_cancel(self, order: Order, deadline: Deadline) -> Outcome:

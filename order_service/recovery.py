@@ -9,6 +9,7 @@ import structlog
 from order_service.journal import Journal, OpenWork
 from order_service.processing import OrderProcessing
 from order_service.repository import OrderRepository
+from order_service.return_processing import ReturnProcessing
 from service_runtime import failpoints
 from service_runtime.deadline import Deadline
 from service_runtime.errors import ServiceError
@@ -26,6 +27,7 @@ class Recovery:
         journal: Journal,
         orders: OrderRepository,
         processing: OrderProcessing,
+        returns: ReturnProcessing,
         interval_s: float,
         lease_s: float,
         batch_size: int,
@@ -34,6 +36,7 @@ class Recovery:
         self._journal = journal
         self._orders = orders
         self._processing = processing
+        self._returns = returns
         self._interval_s = interval_s
         self._lease_s = lease_s
         self._batch_size = batch_size
@@ -73,7 +76,10 @@ class Recovery:
         async with self._turns:
             try:
                 deadline = Deadline.after(self._lease_s)
-                outcomes = await self._processing.settle(await self._orders.get_durable(work.order_ids), deadline)
+                orders = await self._orders.get_durable(work.order_ids)
+                outcomes = await self._processing.settle(orders, deadline)
+                for order in orders:
+                    await self._returns.settle(order, deadline)
                 await failpoints.reach("recovery.settled")
                 await self._journal.close(work)
             except ServiceError as error:

@@ -14,8 +14,9 @@ FIND = "UPDATE orders SET attempts = attempts + 1 WHERE id = $1 RETURNING *, NUL
 
 GET = "SELECT *, NULL::uuid AS work_id FROM orders WHERE id = ANY ($1::uuid[])"
 
-# For who acts on what is read: copies that the catalog has given back do not go again because a standby never heard of the cancel. The lock
-# makes this read a write, so that it waits for a synchronous standby to have all that it has seen. It stands in nobody's way.
+# For who acts on what is read. Were a cancel lost with the primary when the catalog has given back its copies already, they would be on the
+# shelf and on a CONFIRMED order. The lock makes this read a write: its commit waits until a synchronous standby has all that was seen. It
+# stands in nobody's way.
 GET_DURABLE = """
 SELECT *, NULL::uuid AS work_id FROM orders WHERE id = ANY ($1::uuid[])
 ORDER BY id
@@ -54,12 +55,12 @@ FROM (VALUES (1)) AS always
 LEFT JOIN (SELECT id FROM answer WHERE id NOT IN (SELECT id FROM decided)) AS missed ON true
 """
 
-# The cancel has a row of its own in the journal: the order's first one may be gone, or belong to others too.
+# The cancel has a row of its own in the journal: the order's first one may be gone, or belong to others too. It waits for a return.
 MARK_CANCELLING = """
 WITH marked AS (
     UPDATE orders
     SET status = 'CANCELLING', cancel_request_id = $2, update_time = now()
-    WHERE id = $1 AND status IN ('PENDING', 'CONFIRMED')
+    WHERE id = $1 AND status IN ('PENDING', 'CONFIRMED') AND open_return_id IS NULL
     RETURNING *
 ), opened AS (
     INSERT INTO open_work (id, order_ids, next_attempt_time)
@@ -119,7 +120,7 @@ class OrderRepository:
         return [others.get(order.id) or decided_order(order, answer, decide_time) for order, answer in answers]
 
     async def mark_cancelling(self, order_id: UUID, cancel_request_id: str | None) -> Order:
-        """PENDING or CONFIRMED becomes CANCELLING. Answers the order as it is after that."""
+        """PENDING, or CONFIRMED with no return under way, becomes CANCELLING. Answers the order as it is after that."""
         rows = await self._write(MARK_CANCELLING, order_id, cancel_request_id, uuid4(), self._recovery_age_s)
         return await self._after(order_id, rows)
 

@@ -149,7 +149,7 @@ def _total_cents(order: Order, answer: Reserved) -> int:
 def order_from_row(row: Any) -> Order:
     """Reads an order back; the row has a column work_id as well."""
     nothing = [None] * len(row["disc_ids"])
-    columns = (row[column] or nothing for column in ("names", "artists", "prices_cents", "stock_left"))
+    columns = (row[column] or nothing for column in ("names", "artists", "prices_cents", "stock_left", "returned"))
     lines = [OrderLine(*line) for line in zip(row["disc_ids"], row["quantities"], *columns, strict=True)]
     return Order(
         id=row["id"],
@@ -166,4 +166,6 @@ def order_from_row(row: Any) -> Order:
         create_time=row["create_time"],
         update_time=row["update_time"],
         work_id=row["work_id"],
+        cancel_request_id=row["cancel_request_id"],
+        open_return_id=row["open_return_id"],
     )

@@ -5,7 +5,7 @@ from typing import Any
 
 import grpc
 
-from order_service import batch_mapping, mapping, search_mapping
+from order_service import batch_mapping, mapping, return_mapping, search_mapping
 from order_service.audit import StockAudit
 from order_service.batch import BatchPlacement
 from order_service.cancellation import OrderCancellation
@@ -76,8 +76,8 @@ class OrderServicer(order_pb2_grpc.OrderServiceServicer):
         return search_mapping.orders_to_proto(request, read)
 
     async def CancelOrder(self, request: order_pb2.CancelOrderRequest, context: Context) -> order_pb2.Order:
-        order_id, request_id = mapping.cancel_from_proto(request)
-        order = await self._cancellation.cancel(order_id, request_id, self._deadline(context))
+        asked = return_mapping.cancel_from_proto(request)
+        order = await self._cancellation.cancel(asked, self._deadline(context))
         return mapping.order_to_proto(order)
 
     async def AuditStock(

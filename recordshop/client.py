@@ -33,12 +33,14 @@ from recordshop.errors import (
     InvalidArgument,
     NotAccepted,
     OrderNotCancellable,
+    OrderNotDecided,
     OrderNotFound,
     OrderUndecided,
     OutcomeUnknown,
     OutOfStock,
     Overloaded,
     RequestIdReused,
+    ReturnExceedsSale,
     ShopError,
 )
 from recordshop.order.v1 import order_pb2, order_pb2_grpc
@@ -63,6 +65,7 @@ __all__ = [
     "InvalidArgument",
     "NotAccepted",
     "OrderNotCancellable",
+    "OrderNotDecided",
     "OrderNotFound",
     "OrderUndecided",
     "OutOfStock",
@@ -71,6 +74,7 @@ __all__ = [
     "RecordShop",
     "RequestIdReused",
     "RetryPolicy",
+    "ReturnExceedsSale",
     "ShopError",
     "error_from_rpc",
 ]
@@ -155,16 +159,31 @@ class RecordShop:
         return await self._call(self.orders.CreateOrder, request, timeout_s, conclude)
 
     async def cancel_order(
-        self, order_id: str, *, request_id: str | None = None, timeout_s: float = CALL_TIMEOUT_S
+        self,
+        order_id: str,
+        lines: Lines | None = None,
+        *,
+        disposition: order_pb2.ReturnDisposition.ValueType = order_pb2.RETURN_DISPOSITION_RESTOCK,
+        request_id: str | None = None,
+        timeout_s: float = CALL_TIMEOUT_S,
     ) -> order_pb2.Order:
-        """Cancels an order, once however often it is asked: answers it as it is then.
+        """Cancels an order, or returns the copies that `lines` ask for, once however often it is asked: answers it as it is then.
 
-        Raises OrderNotFound, OrderNotCancellable or InvalidArgument; OrderUndecided if it is not known to be cancelled
-        when the time or the attempts are used up.
+        `lines` are given as in create_order; without them all that is left comes back. Another call returns more: give a
+        request_id that you keep where a part must not be returned twice even if your process dies, or if you cancel this
+        call. Copies go back onto the shelf, or are written off by the disposition WRITE_OFF.
+
+        Raises OrderNotFound, OrderNotCancellable, OrderNotDecided, ReturnExceedsSale, RequestIdReused or
+        InvalidArgument; OrderUndecided if the outcome is not known when the time or the attempts are used up.
         """
         if request_id is None:
             request_id = _new_id()
-        request = order_pb2.CancelOrderRequest(order_id=order_id, request_id=request_id)
+        asked = [] if lines is None else list(_line_requests(lines))
+        if lines is not None and not asked:
+            raise ValueError("no lines would cancel the whole order: leave them out if that is meant")
+        request = order_pb2.CancelOrderRequest(
+            order_id=order_id, request_id=request_id, lines=asked, disposition=disposition
+        )
         conclude = partial(outcome.of_cancel_order, request_id=request_id, order_id=order_id)
         return await self._call(self.orders.CancelOrder, request, timeout_s, conclude)
 

@@ -134,7 +134,36 @@ class CustomerInactive(FailedPrecondition):
 
 
 class OrderNotCancellable(FailedPrecondition):
-    """The order was rejected, so that there is nothing to cancel."""
+    """The order was rejected, or cancelled before, so that there is nothing to give back."""
+
+
+class OrderNotDecided(FailedPrecondition):
+    """The order is not decided yet: it has no copies to return, but the whole of it can be cancelled."""
+
+
+class ReturnFigures(NamedTuple):
+    """Copies of one disc: how many should come back, how many the order was sold, and how many of those came back before."""
+
+    asked: int
+    sold: int
+    returned: int
+
+
+class ReturnExceedsSale(FailedPrecondition):
+    """More copies should come back than the order still has. Nothing was returned."""
+
+    @property
+    def lines(self) -> Mapping[str, ReturnFigures]:
+        """Figures of every line that was asked for, by disc_id; empty if the service sent none that make sense."""
+        try:
+            columns = [[int(text) for text in _items(self.metadata, key)] for key in ReturnFigures._fields]
+            return dict(zip(self.disc_ids, map(ReturnFigures, *columns), strict=True))
+        except ValueError:
+            return {}
+
+
+class ReturnExceedsHeld(FailedPrecondition):
+    """More copies should come back than the reservation holds. Nothing was done."""
 
 
 class StockBelowZero(FailedPrecondition):
@@ -183,6 +212,10 @@ class OrderPending(Unavailable):
 
 class OrderCancelling(Unavailable):
     """The order will be cancelled, without the caller."""
+
+
+class OrderReturning(Unavailable):
+    """The return may have been taken in, and is carried out without the caller then: ask again with the same request_id."""
 
 
 class DeadlineExceeded(ShopError):

@@ -9,12 +9,15 @@ from typing import Any
 
 import grpc
 import structlog
+from google.protobuf.message import DecodeError
 from grpc_status import rpc_status
 
-from service_runtime.errors import Internal, ServiceError
+from service_runtime.errors import Internal, InvalidArgument, Overloaded, ServiceError, Violation
 
 Handler = Any  # grpc has no type for handlers of its asyncio server.
 Context = grpc.aio.ServicerContext[Any, Any]
+HEALTH = "/grpc.health.v1.Health/"
+OVERLOAD_TOLD_EVERY_S = 1.0
 # Codes that tell the operator of a fault; the others are the caller's own affair.
 FAULTS = frozenset({grpc.StatusCode.INTERNAL, grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.RESOURCE_EXHAUSTED})
 
@@ -22,12 +25,19 @@ log = structlog.get_logger(__name__)
 
 
 class CallInterceptor(grpc.aio.ServerInterceptor):
-    """Answers ServiceErrors as google.rpc.Status, and anything unexpected as INTERNAL without a word of its text."""
+    """Answers ServiceErrors as google.rpc.Status, and anything unexpected as INTERNAL without a word of its text.
 
-    def __init__(self, *, slow_call_s: float) -> None:
+    Beyond running_max calls at once it refuses with Overloaded; grpc's own limit would not say when to come again. Questions after the
+    service's health are answered always: a busy service is not a sick one.
+    """
+
+    def __init__(self, *, running_max: int, slow_call_s: float) -> None:
+        self._running_max = running_max
         self._slow_call_s = slow_call_s
         self._wrapped: dict[str, Handler] = {}
         self._running = 0
+        self._refused = 0
+        self._refused_told_s = 0.0
         self._ended = asyncio.Event()
 
     async def idle(self) -> None:
@@ -35,6 +45,12 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
         while self._running:
             self._ended.clear()
             await self._ended.wait()
+
+    def _begin(self, method: str) -> None:
+        # Counted first: whoever is refused here ends like everybody else.
+        self._running += 1
+        if self._running > self._running_max and not method.startswith(HEALTH):
+            raise Overloaded
 
     def _end(self) -> None:
         self._running -= 1
@@ -53,17 +69,17 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
         return wrapped
 
     def _wrap(self, method: str, handler: Handler) -> Handler:
+        coders = (_decoder(handler.request_deserializer), handler.response_serializer)
         if handler.unary_unary is not None:
-            return grpc.unary_unary_rpc_method_handler(
-                self._unary(method, handler.unary_unary), handler.request_deserializer, handler.response_serializer
-            )
+            return grpc.unary_unary_rpc_method_handler(self._unary(method, handler.unary_unary), *coders)
         if handler.unary_stream is not None:
-            return grpc.unary_stream_rpc_method_handler(
-                self._streaming(method, handler.unary_stream), handler.request_deserializer, handler.response_serializer
-            )
-        return grpc.stream_stream_rpc_method_handler(
-            self._streaming(method, handler.stream_stream), handler.request_deserializer, handler.response_serializer
-        )
+            return grpc.unary_stream_rpc_method_handler(self._streaming(method, handler.unary_stream), *coders)
+
+        def read(requests: AsyncIterator[Any], context: Context) -> AsyncIterator[Any]:
+            answers: AsyncIterator[Any] = handler.stream_stream(_readable_messages(requests), context)
+            return answers
+
+        return grpc.stream_stream_rpc_method_handler(self._yielding(method, read), *coders)
 
     def _streaming(self, method: str, behaviour: Callable[[Any, Context], Any]) -> Callable[[Any, Context], Any]:
         """A streaming method yields its messages or, as health's Watch does, writes them to the context."""
@@ -73,9 +89,9 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
     def _unary(self, method: str, behaviour: Callable[[Any, Context], Awaitable[Any]]) -> Callable[[Any, Context], Any]:
         async def answer(request: Any, context: Context) -> Any:
             started_s = time.perf_counter()
-            self._running += 1
             try:
-                return await behaviour(request, context)
+                self._begin(method)
+                return await behaviour(_readable(request), context)
             except Exception as error:  # noqa: BLE001 - whatever it is, its text must not reach the caller.
                 # A call of one answer need not be aborted, which would be one more exception: with an error no answer is sent.
                 status = self._status(method, error)
@@ -93,9 +109,9 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
         self, method: str, behaviour: Callable[[Any, Context], AsyncIterator[Any]]
     ) -> Callable[[Any, Context], Any]:
         async def answers(request: Any, context: Context) -> AsyncIterator[Any]:
-            self._running += 1
             try:
-                async for message in behaviour(request, context):
+                self._begin(method)
+                async for message in behaviour(_readable(request), context):
                     yield message
             except Exception as error:  # noqa: BLE001 - whatever it is, its text must not reach the caller.
                 await self._abort(method, context, error)
@@ -108,9 +124,9 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
         self, method: str, behaviour: Callable[[Any, Context], Awaitable[None]]
     ) -> Callable[[Any, Context], Any]:
         async def write(request: Any, context: Context) -> None:
-            self._running += 1
             try:
-                await behaviour(request, context)
+                self._begin(method)
+                await behaviour(_readable(request), context)
             except Exception as error:  # noqa: BLE001 - whatever it is, its text must not reach the caller.
                 await self._abort(method, context, error)
             finally:
@@ -127,15 +143,56 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
         answer = error if isinstance(error, ServiceError) else Internal()
         if answer is not error:
             log.error("call failed", method=method, error=type(error).__name__, trace=_frames(error))
+        elif isinstance(answer, Overloaded):
+            self._log_overload(method)
         elif answer.code in FAULTS:
             log.warning("call refused", method=method, code=answer.code.name, reason=answer.reason, **_ids(answer))
         status: grpc.Status = rpc_status.to_status(answer.to_status())
         return status
 
+    def _log_overload(self, method: str) -> None:
+        """A line for each would be more work than the refusals."""
+        self._refused += 1
+        now_s = time.monotonic()
+        if now_s - self._refused_told_s >= OVERLOAD_TOLD_EVERY_S:
+            log.warning("overloaded", refused=self._refused, method=method)
+            self._refused, self._refused_told_s = 0, now_s
+
     def _log_if_slow(self, method: str, started_s: float) -> None:
         elapsed_s = time.perf_counter() - started_s
         if elapsed_s >= self._slow_call_s:
             log.warning("slow call", method=method, elapsed_s=round(elapsed_s, 3))
+
+
+class _Malformed:
+    """Stands for bytes that are no message, until the call is in the hands of the interceptor."""
+
+
+MALFORMED = _Malformed()
+
+
+def _decoder(decode: Callable[[bytes], Any]) -> Callable[[bytes], Any]:
+    """Keeps grpc from answering the decoder's error, which names classes and says nothing that a caller could do."""
+
+    def decoded(message: bytes) -> Any:
+        try:
+            return decode(message)
+        except DecodeError:
+            return MALFORMED
+
+    return decoded
+
+
+def _readable(request: Any) -> Any:
+    """A request whose bytes were a message; raises InvalidArgument for another."""
+    if request is MALFORMED:
+        raise InvalidArgument([Violation("request", "is not a message of the method's type")])
+    return request
+
+
+async def _readable_messages(requests: AsyncIterator[Any]) -> AsyncIterator[Any]:
+    async for request in requests:
+        yield _readable(request)
 
 
 def _frames(error: BaseException) -> list[str]:

@@ -21,8 +21,11 @@ METADATA_SIZE_MAX_BYTES = 16 * 1024
 FLUSH_TIMEOUT_S = 1.0
 # A client may ask this often whether a silent stream still lives; grpc's own default would cut it off for that.
 KEEPALIVE_PING_INTERVAL_MIN_MS = 15_000
+# Calls that may wait inside grpc until Python looks at them, and refuses in a fraction of a millisecond those that are too many. From 1,000
+# on, grpc's own default would begin to cut them off as CANCELLED, which tells a client nothing.
+CALLS_UNSEEN_MAX = 20_000
 # Objects that may be made, over those that went, before cycles are looked for.
-GC_THRESHOLD = 50_000
+GC_THRESHOLD = 10_000
 
 log = structlog.get_logger(__name__)
 
@@ -49,15 +52,16 @@ class GrpcServer:
             interval_s=settings.health_interval_s,
             timeout_s=settings.health_timeout_s,
         )
-        self._calls = CallInterceptor(slow_call_s=settings.slow_call_s)
+        self._calls = CallInterceptor(running_max=settings.calls_running_max, slow_call_s=settings.slow_call_s)
         self.grpc = grpc.aio.server(
             interceptors=[self._calls],
-            maximum_concurrent_rpcs=settings.calls_running_max,
             options=[
                 # With it on, as is grpc's default, a second server on the port would silently take half of the calls.
                 ("grpc.so_reuseport", int(place.is_shared)),
                 ("grpc.max_receive_message_length", settings.message_size_max_bytes),
                 ("grpc.max_metadata_size", METADATA_SIZE_MAX_BYTES),
+                ("grpc.server.max_pending_requests", CALLS_UNSEEN_MAX),
+                ("grpc.server.max_pending_requests_hard_limit", CALLS_UNSEEN_MAX),
                 ("grpc.http2.min_recv_ping_interval_without_data_ms", KEEPALIVE_PING_INTERVAL_MIN_MS),
             ],
         )

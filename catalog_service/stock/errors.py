@@ -16,7 +16,7 @@ class ReservationReleased(FailedPrecondition):
 
 
 class RequestIdReused(AlreadyExists):
-    """The reservation's id was used with other lines."""
+    """The id was used with other lines."""
 
     reason = "REQUEST_ID_REUSED"
 
@@ -31,6 +31,12 @@ class ReservationNotFound(NotFound):
     """There is no such reservation of these discs."""
 
     reason = "RESERVATION_NOT_FOUND"
+
+
+class ReturnExceedsHeld(FailedPrecondition):
+    """More copies would come back than the reservation holds: nothing was changed."""
+
+    reason = "RETURN_EXCEEDS_HELD"
 
 
 class StockBelowZero(FailedPrecondition):

@@ -50,7 +50,7 @@ SELECT
         WHERE stock_movements.disc_id = discs.id AND stock_movements.state = 'APPLIED'
     ) AS moved,
     (
-        SELECT coalesce(sum(quantity), 0)::bigint FROM reservations
+        SELECT coalesce(sum(quantity - coalesce(returned, 0)), 0)::bigint FROM reservations
         WHERE reservations.disc_id = discs.id AND reservations.state = 'RESERVED'
     ) AS held
 FROM discs

@@ -202,6 +202,7 @@ def line_to_proto(line: ReservationLine) -> stock_pb2.ReservationLine:
         price_cents=line.price_cents or 0,
         stock_left=line.stock_left,
         reason=line.refusal or "",
+        returned_quantity=line.returned,
     )
 
 

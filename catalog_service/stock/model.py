@@ -48,7 +48,10 @@ class ReservationRequest(NamedTuple):
 
 
 class ReservationLine(NamedTuple):
-    """A reservation's part for one disc, with the disc as it was at the decision. stock_left is None for an unknown disc."""
+    """A reservation's part for one disc, with the disc as it was at the decision. stock_left is None for an unknown disc.
+
+    returned are copies that came back while the reservation held the others.
+    """
 
     disc_id: UUID
     quantity: int
@@ -57,6 +60,7 @@ class ReservationLine(NamedTuple):
     price_cents: int | None
     stock_left: int | None
     refusal: Refusal | None
+    returned: int = 0
 
 
 class Reservation(NamedTuple):
@@ -81,6 +85,35 @@ class ReleaseRequest:
 
     id: UUID
     disc_ids: Sequence[UUID]
+
+
+class Disposition(StrEnum):
+    """Where copies go that come back."""
+
+    RESTOCK = "RESTOCK"
+    WRITE_OFF = "WRITE_OFF"
+
+
+@dataclass(frozen=True)
+class ReturnRequest:
+    """Copies that come back from a reservation, which keeps the rest; fingerprint tells the lines from others under the same id."""
+
+    id: UUID
+    reservation_id: UUID
+    lines: Lines
+    disposition: Disposition
+    fingerprint: bytes
+
+
+@dataclass(frozen=True)
+class StockReturn:
+    """A recorded return."""
+
+    id: UUID
+    reservation_id: UUID
+    lines: Lines
+    disposition: Disposition
+    create_time: datetime
 
 
 class MovementState(StrEnum):

@@ -98,9 +98,9 @@ GIVE_BACK = """
 WITH released AS (
     UPDATE reservations SET state = 'RELEASED', update_time = now()
     WHERE disc_id = ANY ($2::uuid[]) AND reservation_id = $1 AND state = 'RESERVED'
-    RETURNING disc_id, quantity
+    RETURNING disc_id, quantity - coalesce(returned, 0) AS held
 )
-UPDATE discs SET stock = discs.stock + released.quantity FROM released WHERE discs.id = released.disc_id
+UPDATE discs SET stock = discs.stock + released.held FROM released WHERE discs.id = released.disc_id
 """
 
 
@@ -216,6 +216,7 @@ def line_from_row(row: asyncpg.Record) -> ReservationLine:
         price_cents=row["price_cents"],
         stock_left=row["stock_left"],
         refusal=Refusal(row["reason"]) if row["reason"] else None,
+        returned=row["returned"] or 0,
     )
 
 

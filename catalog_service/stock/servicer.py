@@ -5,11 +5,12 @@ from typing import Any
 import grpc
 
 from catalog_service.model import PageSizes
-from catalog_service.stock import listing_mapping, mapping
+from catalog_service.stock import listing_mapping, mapping, returns_mapping
 from catalog_service.stock.denials import DenialLedger
 from catalog_service.stock.listing import StockListing
 from catalog_service.stock.movements import MovementLedger
 from catalog_service.stock.reservations import ReservationLedger
+from catalog_service.stock.returns import ReturnLedger
 from catalog_service.stock.taking import StockTaking
 from recordshop.catalog.v1 import stock_pb2, stock_pb2_grpc
 from service_runtime.deadline import Deadline
@@ -26,6 +27,7 @@ class StockServicer(stock_pb2_grpc.StockServiceServicer):
         taking: StockTaking,
         denials: DenialLedger,
         reservations: ReservationLedger,
+        returns: ReturnLedger,
         movements: MovementLedger,
         listing: StockListing,
         page_sizes: PageSizes,
@@ -35,6 +37,7 @@ class StockServicer(stock_pb2_grpc.StockServiceServicer):
         self._taking = taking
         self._denials = denials
         self._reservations = reservations
+        self._returns = returns
         self._movements = movements
         self._listing = listing
         self._page_sizes = page_sizes
@@ -64,6 +67,11 @@ class StockServicer(stock_pb2_grpc.StockServiceServicer):
         asked = mapping.release_request(request)
         reservation = await self._reservations.release(asked)
         return mapping.reservation_to_proto(reservation)
+
+    async def ReturnStock(self, request: stock_pb2.ReturnStockRequest, context: Context) -> stock_pb2.StockReturn:
+        asked = returns_mapping.return_request(request)
+        returned = await self._returns.take_back(asked)
+        return returns_mapping.return_to_proto(returned)
 
     async def GetReservation(self, request: stock_pb2.GetReservationRequest, context: Context) -> stock_pb2.Reservation:
         reservation_id, disc_ids = mapping.reservation_name(request)

@@ -10,10 +10,14 @@ import asyncpg
 from tests.faults.waiting import eventually
 
 STOCK = "SELECT opening + moved AS came, stock FROM audit.stock WHERE disc_id = $1"
-RESERVATIONS = "SELECT reservation_id, state, quantity FROM audit.reservations WHERE disc_id = $1"
-ORDERS = "SELECT order_id, customer_id, request_id, status, quantity FROM audit.orders WHERE disc_id = $1"
+RESERVATIONS = (
+    "SELECT reservation_id, state, quantity - returned AS quantity FROM audit.reservations WHERE disc_id = $1"
+)
+ORDERS = "SELECT order_id, customer_id, request_id, status, quantity - returned AS quantity FROM audit.orders WHERE disc_id = $1"
 STATUS = "SELECT DISTINCT status FROM audit.orders WHERE order_id = $1"
 STATE = "SELECT DISTINCT state FROM audit.reservations WHERE reservation_id = $1"
+RETURNED_OF_ORDER = "SELECT coalesce(sum(returned), 0)::integer FROM audit.orders WHERE order_id = $1"
+RETURNED_OF_LEDGER = "SELECT coalesce(sum(returned), 0)::integer FROM audit.reservations WHERE reservation_id = $1"
 WORK_OF_ORDER = "SELECT id, attempts, next_attempt_time FROM open_work WHERE $1 = ANY (order_ids) ORDER BY create_time"
 
 # Pools, because a test may end their connections along with the services'. The class is generic for type checkers only.
@@ -22,11 +26,13 @@ Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
 
 @dataclass(frozen=True)
 class OnDisk:
-    """One order as both databases have it: its status, its reservation's state, and its rows in the journal."""
+    """One order as both databases have it: its status, its reservation's state, its rows in the journal, and what came back of it."""
 
     order: str | None
     ledger: str | None
     journal: int
+    # Copies that came back, as the order and as the ledger count them.
+    returned: tuple[int, int] = (0, 0)
 
 
 class Books:
@@ -42,6 +48,10 @@ class Books:
             order=await self.orders.fetchval(STATUS, UUID(str(order_id))),
             ledger=await self.catalog.fetchval(STATE, UUID(str(order_id))),
             journal=len(await self.work(order_id)),
+            returned=(
+                await self.orders.fetchval(RETURNED_OF_ORDER, UUID(str(order_id))),
+                await self.catalog.fetchval(RETURNED_OF_LEDGER, UUID(str(order_id))),
+            ),
         )
 
     async def work(self, order_id: UUID | str) -> list[Any]:

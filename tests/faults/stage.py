@@ -21,7 +21,9 @@ from recordshop.channels import open_channel
 from recordshop.client import RecordShop, RetryPolicy
 from recordshop.customer.v1 import customer_pb2
 from recordshop.error_details import error_from_rpc
+from recordshop.errors import OutOfStock
 from recordshop.order.v1 import order_pb2, order_pb2_grpc
+from tests.faults.answers import answer_of
 from tests.faults.books import Books
 from tests.faults.entry import SOCKET_VARIABLE
 from tests.faults.traps import Failpoints
@@ -170,6 +172,11 @@ class Stage:
             raise error_from_rpc(error) from error
         return list(response.results)
 
+    async def sell_out(self, disc_id: str, quantity: int) -> None:
+        """Has an order of more copies than there are refused: from now on the order service expects the disc to be sold out."""
+        answer = await answer_of(self.place(f"sold-out-{uuid4()}", {disc_id: quantity}))
+        assert isinstance(answer, OutOfStock), answer
+
     async def place_at_last(self, request_id: str, lines: Lines) -> order_pb2.Order:
         """Asks with one request_id until there is an answer."""
         return await self.client.create_order(self.customer_id, lines, request_id=request_id, timeout_s=PATIENCE_S)
@@ -183,6 +190,30 @@ class Stage:
             return await (stub or self.shop.order).CancelOrder(request, timeout=timeout_s)
         except grpc.aio.AioRpcError as error:
             raise error_from_rpc(error) from error
+
+    async def take_back(
+        self,
+        order_id: str,
+        lines: Lines,
+        request_id: str = "return",
+        *,
+        disposition: order_pb2.ReturnDisposition.ValueType = order_pb2.RETURN_DISPOSITION_RESTOCK,
+        stub: "OrderServiceAsyncStub | None" = None,
+        timeout_s: float = CALL_TIMEOUT_S,
+    ) -> order_pb2.Order:
+        """Asks once to return copies of an order; raises a ShopError."""
+        asked = [order_pb2.OrderLineRequest(disc_id=disc_id, quantity=quantity) for disc_id, quantity in lines.items()]
+        request = order_pb2.CancelOrderRequest(
+            order_id=order_id, request_id=request_id, lines=asked, disposition=disposition
+        )
+        try:
+            return await (stub or self.shop.order).CancelOrder(request, timeout=timeout_s)
+        except grpc.aio.AioRpcError as error:
+            raise error_from_rpc(error) from error
+
+    async def take_back_at_last(self, order_id: str, lines: Lines, request_id: str = "return") -> order_pb2.Order:
+        """Asks to return copies of an order until there is an answer."""
+        return await self.client.cancel_order(order_id, lines, request_id=request_id, timeout_s=PATIENCE_S)
 
     async def cancel_at_last(self, order_id: str) -> order_pb2.Order:
         """Asks to cancel until there is an answer."""

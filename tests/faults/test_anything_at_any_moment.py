@@ -14,11 +14,12 @@ CLIENTS = 12
 FAULTS = 8
 ANSWERS_BETWEEN_FAULTS = 25
 CANCELLED_SHARE = 0.25
+RETURNED_SHARE = 0.35
 FROZEN_MAX_S = 1.5
 
 
 class Crowd:
-    """Clients who buy, sometimes cancel, and remember what they were told."""
+    """Clients who buy, sometimes return a part or cancel, and remember what they were told."""
 
     def __init__(self, stage: Stage, discs: list[str]) -> None:
         self.stage = stage
@@ -31,8 +32,11 @@ class Crowd:
         """Buys until it is told to stop."""
         while not self.stop.is_set():
             request_id = f"anything-{uuid4()}"
-            lines = {disc: random.randint(1, 3) for disc in random.sample(self.discs, 2)}
+            lines = {disc: random.randint(1, 3) for disc in random.sample(self.discs, random.randint(1, 2))}
             answer = await answer_of(self.stage.place_at_last(request_id, lines))
+            if isinstance(answer, order_pb2.Order) and random.random() < RETURNED_SHARE:
+                disc = random.choice(list(lines))
+                answer = await self.stage.take_back_at_last(answer.id, {disc: random.randint(1, lines[disc])})
             if isinstance(answer, order_pb2.Order) and random.random() < CANCELLED_SHARE:
                 answer = await self.stage.cancel_at_last(answer.id)
             self.told[request_id] = answer

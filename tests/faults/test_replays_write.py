@@ -6,6 +6,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
+from order_service.return_model import return_id_for
 from recordshop.catalog.v1 import stock_pb2
 from recordshop.errors import CustomerInactive, OutOfStock, StockBelowZero
 from tests.faults.answers import answer_of
@@ -15,6 +16,7 @@ from tests.faults.waiting import eventually
 # A row that was written, or locked by a transaction with an id of its own, which is on disk like a write when it has committed.
 ORDER_TOUCHED = "SELECT xmin::text FROM orders WHERE id = $1"
 ORDER_LOCKED = "SELECT xmax::text FROM orders WHERE id = $1"
+RETURN_TOUCHED = "SELECT xmin::text FROM order_returns WHERE order_id = $1"
 RESERVATION_TOUCHED = "SELECT xmax::text FROM reservations WHERE reservation_id = $1"
 MOVEMENT_TOUCHED = "SELECT xmin::text FROM stock_movements WHERE movement_id = $1"
 
@@ -80,6 +82,29 @@ async def test_a_repeated_cancel_order_writes(stage: Stage) -> None:
     await stage.cancel(order.id)
     assert await writes(
         lambda: stage.cancel(order.id), lambda: stage.books.orders.fetchval(ORDER_TOUCHED, UUID(order.id))
+    )
+    await stage.promise_kept(disc)
+
+
+async def test_a_repeated_return_writes_in_both_databases(stage: Stage) -> None:
+    disc = await stage.disc(stock=9)
+    order = await stage.place(f"replay-{uuid4()}", {disc: 5})
+    await stage.take_back(order.id, {disc: 2})
+    assert await writes(
+        lambda: stage.take_back(order.id, {disc: 2}),
+        lambda: stage.books.orders.fetchval(RETURN_TOUCHED, UUID(order.id)),
+    )
+    assert await writes(
+        lambda: stage.take_back(order.id, {disc: 2}), lambda: stage.books.orders.fetchval(ORDER_TOUCHED, UUID(order.id))
+    )
+    again = stock_pb2.ReturnStockRequest(
+        return_id=str(return_id_for(UUID(order.id), "return")),
+        reservation_id=order.id,
+        lines=[stock_pb2.StockLine(disc_id=disc, quantity=2)],
+    )
+    assert await writes(
+        lambda: stage.shop.stock.ReturnStock(again, timeout=CALL_TIMEOUT_S),
+        lambda: stage.books.catalog.fetchval(RESERVATION_TOUCHED, UUID(order.id)),
     )
     await stage.promise_kept(disc)
 

@@ -14,6 +14,8 @@ PENDING = order_pb2.ORDER_STATUS_PENDING
 CONFIRMED = order_pb2.ORDER_STATUS_CONFIRMED
 REJECTED = order_pb2.ORDER_STATUS_REJECTED
 CANCELLED = order_pb2.ORDER_STATUS_CANCELLED
+RESTOCK = order_pb2.RETURN_DISPOSITION_RESTOCK
+WRITE_OFF = order_pb2.RETURN_DISPOSITION_WRITE_OFF
 AGREES = order_pb2.AUDIT_VERDICT_AGREES
 DISAGREES = order_pb2.AUDIT_VERDICT_DISAGREES
 OPEN = order_pb2.AUDIT_VERDICT_OPEN
@@ -59,10 +61,16 @@ class OrderDesk:
         """Read a page of orders."""
         return await self.stub.ListOrders(order_pb2.ListOrdersRequest(**request), timeout=CALL_TIMEOUT_S)
 
-    async def cancel(self, order_id: str, request_id: str | None = None) -> order_pb2.Order:
-        """Cancel an order; with a new request_id unless one is given."""
+    async def cancel(
+        self, order_id: str, request_id: str | None = None, lines: Lines | None = None, disposition: Any = 0
+    ) -> order_pb2.Order:
+        """Cancel an order, or return some of its copies; with a new request_id unless one is given."""
+        pairs = lines.items() if isinstance(lines, Mapping) else lines or ()
         request = order_pb2.CancelOrderRequest(
-            order_id=order_id, request_id=new_id() if request_id is None else request_id
+            order_id=order_id,
+            request_id=new_id() if request_id is None else request_id,
+            lines=[order_pb2.OrderLineRequest(disc_id=disc_id, quantity=quantity) for disc_id, quantity in pairs],
+            disposition=disposition,
         )
         return await self.stub.CancelOrder(request, timeout=CALL_TIMEOUT_S)
 

@@ -14,8 +14,11 @@ DENIED = stock_pb2.RESERVATION_STATE_DENIED
 RELEASED = stock_pb2.RESERVATION_STATE_RELEASED
 APPLIED = stock_pb2.STOCK_MOVEMENT_STATE_APPLIED
 REFUSED = stock_pb2.STOCK_MOVEMENT_STATE_REFUSED
+RESTOCK = stock_pb2.RETURN_DISPOSITION_RESTOCK
+WRITE_OFF = stock_pb2.RETURN_DISPOSITION_WRITE_OFF
 
 Lines = Mapping[str, int] | Iterable[tuple[str, int]]
+Asked = tuple[str, Lines]
 
 
 def new_id() -> str:
@@ -31,17 +34,36 @@ class StockRoom:
 
     async def reserve(self, reservation_id: str, lines: Lines) -> stock_pb2.Reservation:
         """Ask for copies; a mapping of disc to quantity, or pairs where one disc stands on several lines."""
-        pairs = lines.items() if isinstance(lines, Mapping) else lines
-        request = stock_pb2.ReserveStockRequest(
-            reservation_id=reservation_id,
-            lines=[stock_pb2.StockLine(disc_id=disc_id, quantity=quantity) for disc_id, quantity in pairs],
-        )
-        return await self.stub.ReserveStock(request, timeout=CALL_TIMEOUT_S)
+        return await self.stub.ReserveStock(reserve_request(reservation_id, lines), timeout=CALL_TIMEOUT_S)
+
+    async def reserve_all(self, *asked: Asked) -> list[stock_pb2.ReserveStockResult]:
+        """Ask for several reservations, each as an id and its lines."""
+        request = stock_pb2.BatchReserveStockRequest(requests=[reserve_request(*entry) for entry in asked])
+        return list((await self.stub.BatchReserveStock(request, timeout=CALL_TIMEOUT_S)).results)
+
+    async def deny(self, *asked: Asked) -> list[int | None]:
+        """Have reservations denied that too few copies are left for; return how many were, or None for those that were not denied."""
+        request = stock_pb2.DenySoldOutRequest(requests=[reserve_request(*entry) for entry in asked])
+        response = await self.stub.DenySoldOut(request, timeout=CALL_TIMEOUT_S)
+        return [result.stock_left if result.HasField("stock_left") else None for result in response.results]
 
     async def release(self, reservation_id: str, *disc_ids: str) -> stock_pb2.Reservation:
         """Give a reservation's copies back."""
         request = stock_pb2.ReleaseStockRequest(reservation_id=reservation_id, disc_ids=disc_ids)
         return await self.stub.ReleaseStock(request, timeout=CALL_TIMEOUT_S)
+
+    async def take_back(
+        self, reservation_id: str, lines: Lines, *, return_id: str | None = None, disposition: Any = 0
+    ) -> stock_pb2.StockReturn:
+        """Take copies back from a reservation; with a new return_id unless one is given."""
+        pairs = lines.items() if isinstance(lines, Mapping) else lines
+        request = stock_pb2.ReturnStockRequest(
+            return_id=new_id() if return_id is None else return_id,
+            reservation_id=reservation_id,
+            lines=[stock_pb2.StockLine(disc_id=disc_id, quantity=quantity) for disc_id, quantity in pairs],
+            disposition=disposition,
+        )
+        return await self.stub.ReturnStock(request, timeout=CALL_TIMEOUT_S)
 
     async def reservation(self, reservation_id: str, *disc_ids: str) -> stock_pb2.Reservation:
         """Read what was decided."""
@@ -80,6 +102,15 @@ class StockRoom:
     async def left(self, disc_id: str) -> int:
         """Count the copies on the shelf."""
         return (await self.balance(disc_id)).left
+
+
+def reserve_request(reservation_id: str, lines: Lines) -> stock_pb2.ReserveStockRequest:
+    """Return the request for a reservation."""
+    pairs = lines.items() if isinstance(lines, Mapping) else lines
+    return stock_pb2.ReserveStockRequest(
+        reservation_id=reservation_id,
+        lines=[stock_pb2.StockLine(disc_id=disc_id, quantity=quantity) for disc_id, quantity in pairs],
+    )
 
 
 def adds_up(balance: stock_pb2.StockBalance) -> bool:

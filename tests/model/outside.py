@@ -31,7 +31,7 @@ def set_stock(world: World, state: State, task: Task) -> list[Next]:
 
 
 def deactivate(world: World, state: State, task: Task) -> list[Next]:
-    """`customer_service.repository.CustomerRepository.update`: they may not buy any more, and the caller knows."""
+    """`customer_service.repository.CustomerRepository.edit`: they may not buy any more, and the caller knows."""
     return [("the customer is deactivated", state._replace(active=False), None)]
 
 

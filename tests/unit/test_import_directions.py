@@ -29,8 +29,8 @@ LAYERS = (
     ("servicer",),
     ("*mapping",),
     ("audit", "batch", "cancellation", "recovery", "streams"),
-    ("placement", "taking"),
-    ("processing",),
+    ("placement", "returning", "taking"),
+    ("processing", "return_processing"),
     (
         "repository",
         "intake",
@@ -43,8 +43,9 @@ LAYERS = (
         "listing",
         "movements",
         "reservations",
+        "returns",
     ),
-    ("settings", "model", "sold_out", "errors", "cpf", "merge", "__init__"),
+    ("settings", "model", "return_model", "sold_out", "errors", "cpf", "merge", "__init__"),
 )
 WIRE = ("__main__", "servicer", "*mapping", "*_client")
 DATA_LAYER = LAYERS[-2]

@@ -35,6 +35,7 @@ async def test_each_kind_of_disagreement_is_found(
             (orders, SWAPPED, "181 with 181 copies"),
             (orders, SECOND, "1 request ids have several orders"),
             (orders, f"UPDATE orders SET quantities = '{{2}}' WHERE id = {ONE_ORDER}", "181 with 182 copies"),
+            (orders, f"UPDATE orders SET returned = '{{1}}' WHERE id = {ONE_ORDER}", "181 with 180 copies"),
             (orders, f"UPDATE orders SET status = 'CANCELLING' WHERE id = {ONE_ORDER}", "1 orders are open"),
             (orders, "DELETE FROM orders", "none on orders"),
             (
@@ -42,6 +43,7 @@ async def test_each_kind_of_disagreement_is_found(
                 f"UPDATE reservations SET state = 'RELEASED' WHERE reservation_id = {ONE_RESERVATION}",
                 "are left",
             ),
+            (catalog, f"UPDATE reservations SET returned = 1 WHERE reservation_id = {ONE_RESERVATION}", "are left"),
             (catalog, "UPDATE discs SET stock = stock + 1 WHERE opening_stock = 0", "of 0 copies 1 are left"),
         ):
             transaction = connection.transaction()

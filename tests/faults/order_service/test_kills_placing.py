@@ -1,6 +1,7 @@
 """The order service is killed between two steps of CreateOrder, in the midst of its clients."""
 
 import asyncio
+from collections.abc import Mapping
 from uuid import uuid4
 
 import pytest
@@ -16,15 +17,15 @@ GROUP = 4
 NEIGHBOURS = 8
 
 
-async def killed_while_placing(stage: Stage, crash: Crash, lines: Lines, request_ids: list[str]) -> list[Answer]:
+async def killed_while_placing(stage: Stage, crash: Crash, requests: Mapping[str, Lines]) -> list[Answer]:
     """Sends all requests, kills the service when it has the first group at the failpoint, and answers what the callers were told."""
-    group, neighbours = request_ids[:GROUP], request_ids[GROUP:]
+    group, neighbours = list(requests)[:GROUP], list(requests)[GROUP:]
     async with stage.recovery_at_rest(), stage.failpoints.trap(crash.failpoint) as trap:
-        placing = asyncio.create_task(stage.place_together(group, lines))
+        placing = asyncio.create_task(stage.place_together(group, requests[group[0]]))
         held = await trap.reached()
         for request_id in group:
             assert await stage.books.on_disk(stage.order_id(request_id)) == crash.on_disk
-        calls = [asyncio.create_task(answer_of(stage.place(request_id, lines))) for request_id in neighbours]
+        calls = [asyncio.create_task(answer_of(stage.place(one, requests[one]))) for one in neighbours]
         # At least one group of the neighbours gets past, or is in the midst of it.
         (await trap.reached()).go()
         held.die()
@@ -36,13 +37,16 @@ async def killed_while_placing(stage: Stage, crash: Crash, lines: Lines, request
 
 @pytest.mark.parametrize("crash", PLACING, ids=str)
 async def test_a_kill_leaves_every_request_with_exactly_one_order(stage: Stage, crash: Crash) -> None:
-    refused = crash.ends == "REJECTED"
-    hot = await stage.disc(stock=2 if refused else 100)
-    lines = {hot: 3}
-    request_ids = [f"placing-{uuid4()}" for _ in range(GROUP + NEIGHBOURS)]
-    order_ids = [stage.order_id(request_id) for request_id in request_ids]
-    before = await killed_while_placing(stage, crash, lines, request_ids)
-    if refused:
+    hot, other = [await stage.disc(stock=2 if crash.refused else 100) for _ in range(2)]
+    if crash.short_way:
+        await stage.sell_out(hot, 3)
+        await stage.sell_out(other, 3)
+    # Once the group is refused, its neighbours of the same disc go the short way, and those of the other one come by the failpoint.
+    discs = [*[hot] * (GROUP + NEIGHBOURS // 2), *[other] * (NEIGHBOURS // 2)]
+    requests: dict[str, Lines] = {f"placing-{uuid4()}": {disc: 3} for disc in discs}
+    order_ids = [stage.order_id(request_id) for request_id in requests]
+    before = await killed_while_placing(stage, crash, requests)
+    if crash.refused:
         # What was refused stays refused, whatever is delivered before anybody hears of it.
         await stage.adjust(hot, 1_000)
     await stage.start(stage.order)
@@ -54,12 +58,14 @@ async def test_a_kill_leaves_every_request_with_exactly_one_order(stage: Stage, 
     else:
         orders = [await stage.client.get_order(order_id) for order_id in order_ids[:GROUP]]
         assert {status_of(order) for order in orders} == {crash.ends}
-    after = await asyncio.gather(*(answer_of(stage.place_at_last(request_id, lines)) for request_id in request_ids))
+    after = await asyncio.gather(*(answer_of(stage.place_at_last(one, lines)) for one, lines in requests.items()))
     assert [told(answer)[0] for answer in after] == order_ids
-    assert isinstance(after[0], OutOfStock) == refused
+    for answer in after[:GROUP]:
+        assert isinstance(answer, OutOfStock) == crash.refused
+        assert not isinstance(answer, OutOfStock) or answer.lines == {hot: (3, 2)}
     for first, last in zip(before, after, strict=True):
         assert isinstance(first, Unavailable) or told(first) == told(last), "an answer that was given stays"
-    await stage.promise_kept(hot)
+    await stage.promise_kept(hot, other)
 
 
 async def test_a_kill_after_a_large_group_was_copied_into_the_table_leaves_each_order_settled_once(

@@ -1,19 +1,28 @@
 """More orders at once than the service has said it takes."""
 
 import asyncio
+from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
 import pytest
+from grpc_health.v1 import health_pb2, health_pb2_grpc
 
-from recordshop.errors import Overloaded
-from recordshop.order.v1 import order_pb2
-from tests.faults.answers import status_of
+from recordshop.channels import open_channel
+from recordshop.errors import Overloaded, ShopError
+from recordshop.order.v1 import order_pb2, order_pb2_grpc
+from tests.faults.answers import answer_of, status_of
 from tests.faults.books import OnDisk
 from tests.faults.stage import CALL_TIMEOUT_S, Stage
+from tests.support.memory import resident_bytes
 
 if TYPE_CHECKING:
     from recordshop.order.v1.order_pb2_grpc import OrderServiceAsyncStub
+
+
+FLOOD = 3_000
+FLOOD_TIMEOUT_S = 30.0
+RESIDENT_GROWTH_MAX_BYTES = 100 * 1024 * 1024
 
 
 async def heard(stub: "OrderServiceAsyncStub") -> None:
@@ -39,6 +48,58 @@ async def test_beyond_its_limit_the_service_refuses_at_once_and_records_nothing(
         assert await stage.books.on_disk(stage.order_id(refused)) == OnDisk(None, None, 0)
         # As soon as there is room again, the same request is taken.
         assert status_of(await stage.place(refused, {disc: 1}, stub=stub)) == "CONFIRMED"
+    await stage.promise_kept(disc)
+
+
+async def test_a_flood_is_refused_with_a_time_to_come_again_and_leaves_nothing_behind(stage: Stage) -> None:
+    """Ten times the calls that it takes at once, from clients who do not wait for each other."""
+    disc = await stage.disc(stock=FLOOD)
+    async with AsyncExitStack() as stack:
+        process, stub = await stack.enter_async_context(
+            stage.second_order_service(CALLS_RUNNING_MAX=str(FLOOD // 10), PLACEMENTS_WAITING_MAX=str(FLOOD // 20))
+        )
+        stubs = [
+            order_pb2_grpc.OrderServiceStub(await stack.enter_async_context(open_channel(process.address)))
+            for _ in range(4)
+        ]
+        for _ in range(2):
+            request_ids = [f"flood-{uuid4()}" for _ in range(FLOOD)]
+            resident_before = resident_bytes(process.pid)
+            answers = await asyncio.gather(
+                *(
+                    answer_of(stage.place(request_id, {disc: 1}, stub=stubs[number % 4], timeout_s=FLOOD_TIMEOUT_S))
+                    for number, request_id in enumerate(request_ids)
+                )
+            )
+            refusals = [answer for answer in answers if isinstance(answer, ShopError)]
+            assert {type(refusal) for refusal in refusals} == {Overloaded}
+            assert all((refusal.retry_after_s or 0) > 0 for refusal in refusals)
+            assert resident_bytes(process.pid) - resident_before < RESIDENT_GROWTH_MAX_BYTES
+            # At once there is room again, for those who were refused too.
+            again = next(r for r, answer in zip(request_ids, answers, strict=True) if isinstance(answer, Overloaded))
+            assert await stage.books.on_disk(stage.order_id(again)) == OnDisk(None, None, 0)
+            assert status_of(await stage.place(again, {disc: 1}, stub=stub)) == "CONFIRMED"
+    await stage.promise_kept(disc)
+
+
+async def test_a_service_that_has_too_much_to_do_is_healthy(stage: Stage) -> None:
+    disc = await stage.disc(stock=9)
+    async with stage.second_order_service(CALLS_RUNNING_MAX="2") as (process, stub):
+        async with stage.failpoints.trap("order.customer_known", pid=process.pid) as trap:
+            placing = asyncio.create_task(stage.place(f"busy-{uuid4()}", {disc: 1}, stub=stub))
+            await trap.reached()
+            waiting = asyncio.create_task(stage.place(f"waits-{uuid4()}", {disc: 1}, stub=stub))
+            await asyncio.sleep(0)
+            async with open_channel(process.address) as channel:
+                check = health_pb2_grpc.HealthStub(channel).Check
+                while True:
+                    healthy = await check(health_pb2.HealthCheckRequest(), timeout=CALL_TIMEOUT_S)
+                    assert healthy.status == health_pb2.HealthCheckResponse.SERVING
+                    with pytest.raises(ShopError) as refused:
+                        await stage.place(f"refused-{uuid4()}", {disc: 1}, stub=stub, timeout_s=0.2)
+                    if isinstance(refused.value, Overloaded):
+                        break
+        assert {status_of(await placing), status_of(await waiting)} == {"CONFIRMED"}
     await stage.promise_kept(disc)
 
 

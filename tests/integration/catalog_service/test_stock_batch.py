@@ -1,7 +1,6 @@
 """BatchReserveStock: many reservations in one call, each decided on its own, those of one disc in their order."""
 
 import random
-from collections.abc import Mapping
 from typing import Any
 
 import grpc
@@ -9,24 +8,10 @@ import pytest
 
 from recordshop.catalog.v1 import stock_pb2
 from tests.integration.refusals import bad_fields_of
-from tests.integration.stock_room import CALL_TIMEOUT_S, DENIED, RESERVED, StockRoom, new_id
+from tests.integration.stock_room import DENIED, RESERVED, StockRoom, new_id
 
 ROUNDS = 25
 GROUP_MAX = 60
-
-Asked = tuple[str, Mapping[str, int]]
-
-
-async def reserve_all(stock: StockRoom, *asked: Asked) -> list[stock_pb2.ReserveStockResult]:
-    requests = [
-        stock_pb2.ReserveStockRequest(
-            reservation_id=reservation_id,
-            lines=[stock_pb2.StockLine(disc_id=disc_id, quantity=quantity) for disc_id, quantity in lines.items()],
-        )
-        for reservation_id, lines in asked
-    ]
-    request = stock_pb2.BatchReserveStockRequest(requests=requests)
-    return list((await stock.stub.BatchReserveStock(request, timeout=CALL_TIMEOUT_S)).results)
 
 
 def outcome(result: stock_pb2.ReserveStockResult) -> str:
@@ -38,7 +23,7 @@ async def test_those_of_one_disc_are_served_in_their_order_and_who_asks_for_too_
 ) -> None:
     disc = (await make_disc(stock=5, price_cents=700)).id
     asked = [(new_id(), {disc: quantity}) for quantity in (2, 4, 3, 1)]
-    results = await reserve_all(stock, *asked)
+    results = await stock.reserve_all(*asked)
     assert [outcome(result) for result in results] == ["HELD", "OUT_OF_STOCK", "HELD", "OUT_OF_STOCK"]
     [line] = results[2].held.lines
     assert (line.price_cents, line.stock_left) == (700, 0)
@@ -61,7 +46,7 @@ async def test_batches_are_decided_as_if_one_after_the_other(stock: StockRoom, m
             (new_id(), {chance.choice([*left, unknown]): chance.randint(1, 6)})
             for _ in range(chance.randint(1, GROUP_MAX))
         ]
-        results = await reserve_all(stock, *asked)
+        results = await stock.reserve_all(*asked)
         for (_, lines), result in zip(asked, results, strict=True):
             [(disc, quantity)] = lines.items()
             if disc == unknown:
@@ -78,8 +63,8 @@ async def test_batches_are_decided_as_if_one_after_the_other(stock: StockRoom, m
 
 async def test_reservations_of_several_discs_stand_beside_those_of_one(stock: StockRoom, make_disc: Any) -> None:
     one, other = [(await make_disc(stock=3)).id for _ in range(2)]
-    results = await reserve_all(
-        stock, (new_id(), {one: 1}), (new_id(), {one: 1, other: 4}), (new_id(), {other: 1, one: 1})
+    results = await stock.reserve_all(
+        (new_id(), {one: 1}), (new_id(), {one: 1, other: 4}), (new_id(), {other: 1, one: 1})
     )
     assert [outcome(result) for result in results] == ["HELD", "OUT_OF_STOCK", "HELD"]
     assert len(results[2].held.lines) == 2
@@ -89,9 +74,9 @@ async def test_reservations_of_several_discs_stand_beside_those_of_one(stock: St
 async def test_a_batch_that_is_repeated_takes_nothing_again(stock: StockRoom, make_disc: Any) -> None:
     disc = (await make_disc(stock=5)).id
     asked = [(new_id(), {disc: 2}) for _ in range(3)]
-    first = await reserve_all(stock, *asked)
+    first = await stock.reserve_all(*asked)
     await stock.adjust(disc, 100)
-    again = await reserve_all(stock, *asked, (new_id(), {disc: 1}))
+    again = await stock.reserve_all(*asked, (new_id(), {disc: 1}))
     assert again[:3] == first
     assert outcome(again[3]) == "HELD"
     assert await stock.left(disc) == 1 + 100 - 1
@@ -103,8 +88,7 @@ async def test_an_id_that_stands_twice_is_decided_by_what_is_recorded_or_comes_f
     disc, other = (await make_disc(stock=9)).id, (await make_disc(stock=9)).id
     twice, known = new_id(), new_id()
     await stock.reserve(known, {disc: 1})
-    results = await reserve_all(
-        stock,
+    results = await stock.reserve_all(
         (twice, {disc: 2}),
         (twice, {disc: 2}),
         (twice, {other: 2}),
@@ -119,12 +103,12 @@ async def test_a_bad_entry_is_answered_alone_and_a_batch_has_a_thousand_entries_
     stock: StockRoom, make_disc: Any
 ) -> None:
     disc = (await make_disc(stock=5)).id
-    results = await reserve_all(stock, (new_id(), {disc: 0, "7": 1}), (new_id(), {disc: 1}))
+    results = await stock.reserve_all((new_id(), {disc: 0, "7": 1}), (new_id(), {disc: 1}))
     assert [outcome(result) for result in results] == ["INVALID_ARGUMENT", "HELD"]
     assert "lines[0].quantity" in results[0].error.message
     assert "lines[1].disc_id" in results[0].error.message
     for size in (0, 1_001):
-        assert await bad_fields_of(reserve_all(stock, *[(new_id(), {disc: 1})] * size)) == {"requests"}
+        assert await bad_fields_of(stock.reserve_all(*[(new_id(), {disc: 1})] * size)) == {"requests"}
 
 
 @pytest.mark.parametrize("state", ["released", "never seen"])
@@ -133,6 +117,6 @@ async def test_a_released_id_takes_nothing_in_a_batch(stock: StockRoom, make_dis
     if state == "released":
         await stock.reserve(reservation_id, {disc: 1})
     await stock.release(reservation_id, disc)
-    results = await reserve_all(stock, (reservation_id, {disc: 1}), (new_id(), {disc: 1}))
+    results = await stock.reserve_all((reservation_id, {disc: 1}), (new_id(), {disc: 1}))
     assert [outcome(result) for result in results] == ["RESERVATION_RELEASED", "HELD"]
     assert await stock.left(disc) == 4

@@ -1,4 +1,4 @@
-"""The stock room's lists walk along their keys: at 100,000 rows no statement reads a table from one end to the other."""
+"""The stock room's lists and denials walk along keys: at 100,000 rows no statement reads a table from one end to the other."""
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -7,10 +7,10 @@ from uuid import UUID, uuid4
 import asyncpg
 import pytest
 
-from catalog_service.stock import listing
+from catalog_service.stock import denials, listing
 from local_shop.copies import copy_databases, drop_databases
 from tests.conftest import ProvisionedPostgres
-from tests.integration.query_plans import PLAN_MODES, plan_of, sequential_scans, sorts
+from tests.integration.query_plans import PLAN_MODES, indexes, plan_of, sequential_scans, sorts
 
 ROWS = 100_000
 DISCS = 1_000
@@ -94,3 +94,18 @@ async def test_no_page_of_balances_reads_a_whole_ledger(many: ManyRows, mode: st
         some = await plan_of(many.connection, mode, listing.BALANCES_OF_DISCS, after, limit, [many.disc_id, uuid4()])
         for plan in (everything, some):
             assert not {"reservations", "stock_movements"} & set(sequential_scans(plan)), plan
+
+
+async def test_a_denial_finds_its_discs_by_their_key_however_many_there_are(many: ManyRows) -> None:
+    disc_rows = DISC_ROWS.replace("md5(n::text)::uuid", "gen_random_uuid()")
+    transaction = many.connection.transaction()
+    await transaction.start()
+    await many.connection.execute(disc_rows, ROWS)
+    await many.connection.execute("ANALYZE discs")
+    for mode in PLAN_MODES:
+        for size in (1, 10):
+            columns = ([many.disc_id] * size, [uuid4() for _ in range(size)], [1] * size, ["00"] * size)
+            literals = ["{" + ",".join(map(str, column)) + "}" for column in columns]
+            plan = await plan_of(many.connection, mode, denials.DENY, *literals)
+            assert (sequential_scans(plan), indexes(plan)) == ([], ["discs_pkey"]), plan
+    await transaction.rollback()

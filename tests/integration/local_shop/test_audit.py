@@ -125,6 +125,34 @@ async def test_a_confirmed_order_with_other_copies_is_lost(books: Books) -> None
     assert str(order_id) in audit.faults[0]
 
 
+RETURN = """
+INSERT INTO order_returns (id, order_id, request_id, fingerprint, disc_ids, quantities, disposition)
+VALUES (gen_random_uuid(), $1, 'r', decode(repeat('00', 16), 'hex'), ARRAY[$2::uuid], '{1}', 'RESTOCK')
+"""
+
+
+async def test_returned_copies_are_neither_held_nor_sold(books: Books) -> None:
+    order_id = await books.put("CONFIRMED", "RESERVED", quantity=3)
+    await books.orders.execute("UPDATE orders SET returned = '{1}'")
+    await books.catalog.execute("UPDATE reservations SET returned = 1")
+    await books.catalog.execute("UPDATE discs SET stock = stock + 1")
+    audit = await books.audit(order_id)
+    assert audit.faults == []
+    (disc,) = audit.discs
+    assert (disc.opening, disc.left, disc.held, disc.sold) == (100, 98, 2, 2)
+
+
+async def test_a_return_that_only_one_side_counts_is_a_fault_unless_it_is_under_way(books: Books) -> None:
+    order_id = await books.put("CONFIRMED", "RESERVED", quantity=3)
+    await books.catalog.execute("UPDATE reservations SET returned = 1")
+    await books.catalog.execute("UPDATE discs SET stock = stock + 1")
+    audit = await books.audit()
+    assert (audit.lost, audit.open) == (1, 0)
+    await books.orders.execute(RETURN, order_id, books.disc_id)
+    audit = await books.audit(settle_s=0.3)
+    assert (audit.lost, audit.open) == (0, 1)
+
+
 @pytest.mark.parametrize("status", ["REJECTED", "CANCELLED", None])
 async def test_copies_held_without_a_confirmed_order_are_duplicated(books: Books, status: str | None) -> None:
     order_id = await books.put(status, "RESERVED")

@@ -134,6 +134,31 @@ async def test_two_changes_that_even_each_other_out_disagree(
     assert list(audit.wrong_order_ids) == sorted([sold, other.id])
 
 
+async def test_a_part_that_came_back_is_neither_held_nor_sold(spoiled: SpoiledShop, disc_id: str, sold: str) -> None:
+    await spoiled.orders.cancel(sold, lines={disc_id: 1})
+    (audit,) = await spoiled.orders.audit(disc_id)
+    assert audit == order_pb2.DiscAudit(disc_id=disc_id, opening=100, left=95, held=5, sold=5, verdict=AGREES)
+
+
+async def test_a_return_that_only_one_side_counts_disagrees(spoiled: SpoiledShop, disc_id: str, sold: str) -> None:
+    await in_orders(spoiled, "UPDATE orders SET returned = '{1}' WHERE id = $1", UUID(sold))
+    assert await wrong(spoiled, disc_id) == [sold]
+    await in_orders(spoiled, "UPDATE orders SET returned = NULL WHERE id = $1", UUID(sold))
+    assert (await spoiled.orders.audit(disc_id))[0].verdict == AGREES
+    await in_catalog(spoiled, "UPDATE reservations SET returned = 1 WHERE reservation_id = $1", UUID(sold))
+    assert await wrong(spoiled, disc_id) == [sold]
+    await in_catalog(spoiled, MOVE, UUID(disc_id), 1)
+    assert await wrong(spoiled, disc_id) == [sold], "the sums of the disc are right"
+
+
+async def test_a_return_under_way_is_open_and_not_wrong(spoiled: SpoiledShop, disc_id: str, sold: str) -> None:
+    await in_orders(spoiled, "UPDATE orders SET open_return_id = gen_random_uuid() WHERE id = $1", UUID(sold))
+    await in_catalog(spoiled, "UPDATE reservations SET returned = 1 WHERE reservation_id = $1", UUID(sold))
+    await in_catalog(spoiled, MOVE, UUID(disc_id), 1)
+    (audit,) = await spoiled.orders.audit(disc_id)
+    assert (audit.open, list(audit.wrong_order_ids), audit.verdict) == (1, [], OPEN)
+
+
 async def test_copies_held_without_an_order_disagree(spoiled: SpoiledShop, disc_id: str, sold: str) -> None:
     nobodys = new_id()
     await in_catalog(spoiled, HOLD, UUID(disc_id), UUID(nobodys), 2)

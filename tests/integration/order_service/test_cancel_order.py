@@ -26,7 +26,12 @@ async def test_a_cancelled_orders_copies_are_back(
     order = await orders.create(customer_id, dict.fromkeys(ids, 3))
     cancelled = await orders.cancel(order.id)
     assert (cancelled.id, cancelled.status, cancelled.reason) == (order.id, CANCELLED, "")
-    assert (list(cancelled.lines), cancelled.customer) == (list(order.lines), order.customer)
+    assert cancelled.customer == order.customer
+    assert [(line.disc_id, line.quantity) for line in cancelled.lines] == [
+        (line.disc_id, line.quantity) for line in order.lines
+    ]
+    assert [line.returned_quantity for line in cancelled.lines] == [3, 3]
+    assert cancelled.refunded_cents == cancelled.total_cents == order.total_cents > 0
     assert cancelled.create_time == order.create_time
     assert cancelled.update_time.ToDatetime() > order.update_time.ToDatetime()
     assert await orders.get(order.id) == cancelled

@@ -30,6 +30,7 @@ IN_CATALOG = [
     "DELETE FROM discs",
     "DELETE FROM reservations",
     "DELETE FROM stock_movements",
+    "DELETE FROM stock_returns",
     "TRUNCATE discs",
     "TRUNCATE reservations",
     "TRUNCATE stock_movements",
@@ -47,9 +48,11 @@ IN_CATALOG = [
     "UPDATE reservations SET disc_id = gen_random_uuid()",
     "UPDATE stock_movements SET delta = 1",
     "UPDATE stock_movements SET state = 'APPLIED'",
+    "UPDATE stock_returns SET quantity = 1",
 ]
 IN_ORDERS = [
     "DELETE FROM orders",
+    "DELETE FROM order_returns",
     "TRUNCATE orders",
     "TRUNCATE open_work",
     "DROP TABLE orders",
@@ -64,6 +67,8 @@ IN_ORDERS = [
     "UPDATE orders SET customer_name = 'mine'",
     "UPDATE orders SET create_time = now()",
     "UPDATE open_work SET order_ids = '{}'",
+    "UPDATE order_returns SET quantities = '{1}'",
+    "UPDATE order_returns SET fingerprint = ''",
 ]
 
 
@@ -137,6 +142,13 @@ async def test_the_ledgers_keep_their_bounds_whoever_writes(
     ):
         with pytest.raises(asyncpg.CheckViolationError):
             await catalog_admin.execute(f"{row} VALUES ({values})")
+    for returned in (0, -1, 3):
+        with pytest.raises(asyncpg.CheckViolationError):
+            await catalog_admin.execute(
+                "INSERT INTO reservations (disc_id, reservation_id, state, quantity, line_count, fingerprint, name, price_cents, returned)"
+                " VALUES (gen_random_uuid(), gen_random_uuid(), 'RESERVED', 2, 1, decode(repeat('00', 16), 'hex'), 'n', 1, $1)",
+                returned,
+            )
     row = (
         "INSERT INTO orders (id, customer_id, request_id, fingerprint, customer_name, masked_document,"
         " disc_ids, quantities, status)"

@@ -25,6 +25,16 @@ DEMO = {
     "p99_ms": 9.0,
     "burst": {"orders_per_s": 100.0},
 }
+CHAOS = {
+    "seed": "1",
+    "faults": {"total": 42, "kill": 42},
+    "calls": {"create.CONFIRMED": 100},
+    "acknowledged": 100,
+    "open_orders_at_end": 0,
+    "recovery_s": 1.5,
+    "violations": 0,
+    "violation_histories": [],
+}
 
 
 def judge(kind: str, report: Path) -> subprocess.CompletedProcess[str]:
@@ -56,5 +66,24 @@ def test_a_demos_figures_must_be_right(tmp_path: Path, wrong: dict[str, object],
     report = tmp_path / "demo.json"
     report.write_text(json.dumps(DEMO | wrong))
     answer = judge("demo", report)
+    assert answer.returncode == (1 if wrong else 0), answer.stderr
+    assert word in answer.stderr
+
+
+@pytest.mark.parametrize(
+    ("wrong", "word"),
+    [
+        ({}, ""),
+        ({"violations": 1}, "violations is 1"),
+        ({"open_orders_at_end": 2}, "open_orders_at_end is 2"),
+        ({"recovery_s": 30.1}, "recovery took"),
+        ({"faults": {"total": 29}}, "only 29 faults"),
+        ({"acknowledged": 0}, "no order"),
+    ],
+)
+def test_chaos_must_have_struck_often_and_broken_nothing(tmp_path: Path, wrong: dict[str, object], word: str) -> None:
+    report = tmp_path / "chaos.json"
+    report.write_text(json.dumps(CHAOS | wrong))
+    answer = judge("chaos", report)
     assert answer.returncode == (1 if wrong else 0), answer.stderr
     assert word in answer.stderr

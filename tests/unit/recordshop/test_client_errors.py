@@ -28,9 +28,12 @@ REASONS = [
     (CODE.FAILED_PRECONDITION, "CUSTOMER_INACTIVE", errors.CustomerInactive),
     (CODE.FAILED_PRECONDITION, "DISC_DELETED", errors.DiscDeleted),
     (CODE.FAILED_PRECONDITION, "ORDER_NOT_CANCELLABLE", errors.OrderNotCancellable),
+    (CODE.FAILED_PRECONDITION, "ORDER_NOT_DECIDED", errors.OrderNotDecided),
     (CODE.FAILED_PRECONDITION, "OUT_OF_STOCK", errors.OutOfStock),
     (CODE.FAILED_PRECONDITION, "RESERVATION_DISCS_DIFFER", errors.ReservationDiscsDiffer),
     (CODE.FAILED_PRECONDITION, "RESERVATION_RELEASED", errors.ReservationReleased),
+    (CODE.FAILED_PRECONDITION, "RETURN_EXCEEDS_HELD", errors.ReturnExceedsHeld),
+    (CODE.FAILED_PRECONDITION, "RETURN_EXCEEDS_SALE", errors.ReturnExceedsSale),
     (CODE.FAILED_PRECONDITION, "STOCK_ABOVE_MAXIMUM", errors.StockAboveMaximum),
     (CODE.FAILED_PRECONDITION, "STOCK_BELOW_ZERO", errors.StockBelowZero),
     (CODE.ABORTED, "ETAG_MISMATCH", errors.EtagMismatch),
@@ -38,6 +41,7 @@ REASONS = [
     (CODE.UNAVAILABLE, "NOT_ACCEPTED", errors.NotAccepted),
     (CODE.UNAVAILABLE, "ORDER_CANCELLING", errors.OrderCancelling),
     (CODE.UNAVAILABLE, "ORDER_PENDING", errors.OrderPending),
+    (CODE.UNAVAILABLE, "ORDER_RETURNING", errors.OrderReturning),
 ]
 
 

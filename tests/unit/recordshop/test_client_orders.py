@@ -9,8 +9,9 @@ from recordshop.client import (
     OutOfStock,
     RecordShop,
     RetryPolicy,
+    ReturnExceedsSale,
 )
-from recordshop.errors import DeadlineExceeded, StockFigures
+from recordshop.errors import DeadlineExceeded, ReturnFigures, StockFigures
 from recordshop.order.v1 import order_pb2
 from tests.unit.recordshop.fake_shop import FakeShop, Silence, failed, lost
 
@@ -144,6 +145,50 @@ async def test_a_cancel_is_repeated_with_one_request_id(fake: FakeShop, shop: Re
     assert fake.requests[0].order_id == "o1"
     assert fake.requests[0].request_id
     assert fake.requests[0] == fake.requests[1]
+
+
+async def test_a_return_reaches_the_wire_as_it_was_asked_for(fake: FakeShop, shop: RecordShop) -> None:
+    fake.script = [failed(UNAVAILABLE, "ORDER_RETURNING", order_id="o1"), CONFIRMED]
+
+    write_off = order_pb2.RETURN_DISPOSITION_WRITE_OFF
+    assert await shop.cancel_order("o1", {"d1": 2}, disposition=write_off, request_id="r1") == CONFIRMED
+
+    wanted = order_pb2.CancelOrderRequest(
+        order_id="o1",
+        request_id="r1",
+        lines=[order_pb2.OrderLineRequest(disc_id="d1", quantity=2)],
+        disposition=write_off,
+    )
+    assert fake.requests == [wanted, wanted]
+
+
+async def test_a_return_of_nothing_does_not_become_a_cancel_of_everything(fake: FakeShop, shop: RecordShop) -> None:
+    with pytest.raises(ValueError, match="whole order"):
+        await shop.cancel_order("o1", {})
+    with pytest.raises(ValueError, match="whole order"):
+        await shop.cancel_order("o1", iter(()))
+
+    assert fake.requests == []
+
+
+async def test_a_return_of_too_much_tells_its_figures(fake: FakeShop, shop: RecordShop) -> None:
+    figures = {"disc_id": "d1,d2", "asked": "2,1", "sold": "4,1", "returned": "3,0"}
+    fake.script = [failed(grpc.StatusCode.FAILED_PRECONDITION, "RETURN_EXCEEDS_SALE", order_id="o1", **figures)]
+
+    with pytest.raises(ReturnExceedsSale) as caught:
+        await shop.cancel_order("o1", {"d1": 2, "d2": 1})
+
+    assert len(fake.requests) == 1
+    assert caught.value.lines == {"d1": ReturnFigures(2, 4, 3), "d2": ReturnFigures(1, 1, 0)}
+
+
+async def test_a_return_without_an_answer_is_undecided(fake: FakeShop, shop: RecordShop) -> None:
+    fake.script = [failed(UNAVAILABLE, "ORDER_RETURNING", order_id="o1")]
+
+    with pytest.raises(OrderUndecided) as caught:
+        await shop.cancel_order("o1", {"d1": 1}, request_id="r1")
+
+    assert (caught.value.order_id, caught.value.request_id) == ("o1", "r1")
 
 
 async def test_a_cancel_without_an_answer_is_undecided(fake: FakeShop, shop: RecordShop) -> None:

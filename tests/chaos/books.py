@@ -1,0 +1,119 @@
+"""What is on disk when all is quiet, read as a superuser past every service."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from tests.chaos.history import Lines
+from tests.chaos.stage import Stage
+
+READ_TIMEOUT_S = 60.0
+OPEN_ORDERS = "SELECT count(*) FROM orders WHERE status IN ('PENDING', 'CANCELLING')"
+OPEN_WORK = "SELECT count(*) FROM open_work"
+ORDERS = """
+SELECT order_id, customer_id, request_id, status, disc_id, quantity, price_cents
+FROM audit.orders WHERE customer_id = ANY ($1::uuid[]) ORDER BY order_id, disc_id
+"""
+TOTALS = "SELECT id, total_cents FROM orders WHERE customer_id = ANY ($1::uuid[])"
+RESERVATIONS = """
+SELECT reservation_id, disc_id, state, quantity
+FROM audit.reservations WHERE disc_id = ANY ($1::uuid[]) ORDER BY reservation_id, disc_id
+"""
+STOCK = "SELECT disc_id, opening, moved, stock FROM audit.stock WHERE disc_id = ANY ($1::uuid[])"
+MOVEMENTS = "SELECT movement_id, disc_id, delta, state FROM stock_movements WHERE disc_id = ANY ($1::uuid[])"
+
+
+@dataclass(frozen=True)
+class OrderRow:
+    """An order as it stands."""
+
+    customer_id: str
+    request_id: str
+    status: str
+    lines: Lines
+    total_cents: int = 0
+
+
+@dataclass(frozen=True)
+class LedgerRow:
+    """What the ledger says of one disc of one reservation; a tombstone has quantity 0."""
+
+    state: str
+    quantity: int
+
+
+@dataclass(frozen=True)
+class StockRow:
+    """A disc's copies: at the start, moved, on the shelf."""
+
+    opening: int
+    moved: int
+    left: int
+
+
+@dataclass(frozen=True)
+class MovementRow:
+    """One movement."""
+
+    disc_id: str
+    delta: int
+    state: str
+
+
+@dataclass(frozen=True)
+class Books:
+    """Everything that counts: orders by id, the ledger by order and disc, stock by disc, movements by id; and what is open."""
+
+    orders: Mapping[str, OrderRow] = field(default_factory=dict)
+    ledger: Mapping[str, Mapping[str, LedgerRow]] = field(default_factory=dict)
+    stock: Mapping[str, StockRow] = field(default_factory=dict)
+    movements: Mapping[str, MovementRow] = field(default_factory=dict)
+    open_work: int = 0
+
+
+async def open_count(stage: Stage) -> tuple[int, int]:
+    """How many orders are not final, and how many rows the journal has."""
+    orders = await stage.orders.fetchval(OPEN_ORDERS, timeout=READ_TIMEOUT_S)
+    return int(orders), int(await stage.orders.fetchval(OPEN_WORK, timeout=READ_TIMEOUT_S))
+
+
+async def read_books(stage: Stage, discs: Sequence[str], customers: Sequence[str]) -> Books:
+    """Reads both databases: what there is of these discs, and of these customers."""
+    return Books(
+        await _read_orders(stage, customers),
+        await _read_ledger(stage, discs),
+        {
+            str(row["disc_id"]): StockRow(row["opening"], row["moved"], row["stock"])
+            for row in await stage.catalog.fetch(STOCK, discs, timeout=READ_TIMEOUT_S)
+        },
+        {
+            row["movement_id"]: MovementRow(str(row["disc_id"]), row["delta"], row["state"])
+            for row in await stage.catalog.fetch(MOVEMENTS, discs, timeout=READ_TIMEOUT_S)
+        },
+        (await open_count(stage))[1],
+    )
+
+
+async def _read_orders(stage: Stage, customers: Sequence[str]) -> dict[str, OrderRow]:
+    totals = {
+        row["id"]: row["total_cents"] for row in await stage.orders.fetch(TOTALS, customers, timeout=READ_TIMEOUT_S)
+    }
+    orders: dict[str, OrderRow] = {}
+    for row in await stage.orders.fetch(ORDERS, customers, timeout=READ_TIMEOUT_S):
+        known = orders.get(str(row["order_id"]))
+        line = (str(row["disc_id"]), row["quantity"])
+        orders[str(row["order_id"])] = OrderRow(
+            str(row["customer_id"]),
+            row["request_id"],
+            row["status"],
+            (*known.lines, line) if known else (line,),
+            totals[row["order_id"]],
+        )
+    return orders
+
+
+async def _read_ledger(stage: Stage, discs: Sequence[str]) -> dict[str, dict[str, LedgerRow]]:
+    ledger: dict[str, dict[str, LedgerRow]] = {}
+    for row in await stage.catalog.fetch(RESERVATIONS, discs, timeout=READ_TIMEOUT_S):
+        lines = ledger.setdefault(str(row["reservation_id"]), {})
+        lines[str(row["disc_id"])] = LedgerRow(row["state"], row["quantity"])
+    return ledger
