@@ -14,8 +14,9 @@ FIND = "UPDATE orders SET attempts = attempts + 1 WHERE id = $1 RETURNING *, NUL
 
 GET = "SELECT *, NULL::uuid AS work_id FROM orders WHERE id = ANY ($1::uuid[])"
 
-# For who acts on what is read: copies that the catalog has given back do not go again because a standby never heard of the cancel. The lock
-# makes this read a write, so that it waits for a synchronous standby to have all that it has seen. It stands in nobody's way.
+# For who acts on what is read. Were a cancel lost with the primary when the catalog has given back its copies already, they would be on the
+# shelf and on a CONFIRMED order. The lock makes this read a write: its commit waits until a synchronous standby has all that was seen. It
+# stands in nobody's way.
 GET_DURABLE = """
 SELECT *, NULL::uuid AS work_id FROM orders WHERE id = ANY ($1::uuid[])
 ORDER BY id
