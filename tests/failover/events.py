@@ -1,0 +1,84 @@
+"""What happens to the cluster, one event after the other, each under load."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from tests.failover.load import Buyers
+from tests.failover.patroni_cluster import PatroniCluster
+
+# Orders acknowledged before an event, after it, and between a primary's return and the next event.
+ORDERS_BETWEEN = 100
+ACKNOWLEDGE_TIMEOUT_S = 120.0
+NEW_PRIMARY_TIMEOUT_S = 120.0
+WHOLE_TIMEOUT_S = 180.0
+
+
+@dataclass(frozen=True)
+class Happened:
+    """An event from its beginning until the cluster was whole again; moments of the event loop's clock."""
+
+    event: str
+    start_s: float
+    end_s: float
+    primary_before: str
+    primary_after: str
+
+
+class Stage:
+    """The cluster and the buyers, to whom things happen."""
+
+    def __init__(self, cluster: PatroniCluster, buyers: Buyers) -> None:
+        self._cluster = cluster
+        self._buyers = buyers
+
+    async def let_happen(self, event: str) -> Happened:
+        """Let one of EVENTS happen; return when orders are acknowledged again and the cluster is whole again."""
+        loop = asyncio.get_running_loop()
+        await self._acknowledged()
+        before = await asyncio.to_thread(self._cluster.primary)
+        start_s = loop.time()
+        await EVENTS[event](self)
+        await self._acknowledged()
+        await asyncio.to_thread(self._cluster.wait_until_whole, WHOLE_TIMEOUT_S)
+        await self._acknowledged()
+        after = await asyncio.to_thread(self._cluster.primary)
+        return Happened(event, start_s, loop.time(), before.name, after.name)
+
+    async def kill_node(self) -> None:
+        """The primary's machine is lost, another one takes over, and the machine comes back."""
+        old = await asyncio.to_thread(self._cluster.primary)
+        old.kill()
+        await asyncio.to_thread(self._cluster.wait_for_other_primary, old, NEW_PRIMARY_TIMEOUT_S)
+        await self._acknowledged()
+        old.start()
+
+    async def kill_postgres(self) -> None:
+        """The primary's PostgreSQL crashes; Patroni starts it again, or hands over."""
+        primary = await asyncio.to_thread(self._cluster.primary)
+        primary.kill_postgres()
+
+    async def freeze_primary(self) -> None:
+        """The primary freezes, another one takes over, and the old one wakes up and still believes in itself."""
+        old = await asyncio.to_thread(self._cluster.primary)
+        old.freeze()
+        try:
+            await asyncio.to_thread(self._cluster.wait_for_other_primary, old, NEW_PRIMARY_TIMEOUT_S)
+            await self._acknowledged()
+        finally:
+            old.thaw()
+
+    async def switch_over(self) -> None:
+        """The operator makes another node the primary."""
+        await asyncio.to_thread(self._cluster.switch_over)
+
+    async def _acknowledged(self) -> None:
+        await self._buyers.wait_for_more(ORDERS_BETWEEN, ACKNOWLEDGE_TIMEOUT_S)
+
+
+EVENTS: dict[str, Callable[[Stage], Awaitable[None]]] = {
+    "node killed": Stage.kill_node,
+    "PostgreSQL killed": Stage.kill_postgres,
+    "primary frozen and thawed": Stage.freeze_primary,
+    "switchover": Stage.switch_over,
+}

@@ -1,0 +1,169 @@
+"""Three nodes under Patroni, with etcd, on this machine's loopback."""
+
+import importlib.metadata
+import secrets
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+from urllib.error import HTTPError
+from urllib.request import Request
+
+from local_shop.account import choose_account, launched
+from local_shop.binaries import find_binaries
+from local_shop.cluster import plain_environment
+from local_shop.errors import LocalShopError
+from local_shop.ports import HOST, free_ports
+from tests.failover import etcd
+from tests.failover.node import HTTP, Node
+from tests.failover.node_config import USERS, node_settings
+
+NODES = 3
+POLL_S = 0.2
+START_TIMEOUT_S = 120.0
+SWITCHOVER_TIMEOUT_S = 60.0
+KILL_TIMEOUT_S = 10.0
+PASSWORD_BYTES = 18
+# Beside what the local shop needs of PostgreSQL.
+PROGRAMS = ("pg_basebackup", "pg_controldata", "pg_ctl", "pg_rewind")
+
+
+class NotInTime(LocalShopError):
+    """The cluster did not come to where it should be."""
+
+
+class PatroniCluster:
+    """As a context manager it is whole inside, and gone after. Enter it in the main thread, and outlive it there."""
+
+    def __init__(self, folder: Path, *, synchronous: bool = True) -> None:
+        self.folder = folder
+        self.bin = find_binaries()
+        if missing := [program for program in PROGRAMS if not (self.bin / program).exists()]:
+            raise LocalShopError(f"{self.bin} has no {', '.join(missing)}: set PG_BIN to a complete PostgreSQL.")
+        self.passwords = {kind: secrets.token_urlsafe(PASSWORD_BYTES) for kind in USERS}
+        self._synchronous = synchronous
+        self._etcd_program = etcd.find_or_fetch()
+        ports = free_ports(2 * NODES + 2)
+        self._etcd_ports = ports[:2]
+        account = choose_account(self.bin, folder)
+        self.nodes = tuple(
+            Node(
+                name=name,
+                folder=folder,
+                account=account,
+                port=port,
+                rest_port=rest_port,
+                settings=self._settings(name, port, rest_port),
+            )
+            for name, port, rest_port in zip("abc", ports[2 : 2 + NODES], ports[2 + NODES :], strict=True)
+        )
+        self._stack = ExitStack()
+
+    def __enter__(self) -> Self:
+        with ExitStack() as stack:
+            self._start_etcd(stack)
+            for node in self.nodes:
+                stack.callback(node.kill)
+                node.start()
+            self.wait_until_whole(START_TIMEOUT_S)
+            self._stack = stack.pop_all()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._stack.close()
+
+    @property
+    def hosts(self) -> str:
+        """All nodes, as POSTGRES_HOST takes them."""
+        return ",".join(f"{HOST}:{node.port}" for node in self.nodes)
+
+    @property
+    def versions(self) -> dict[str, str]:
+        """What it runs on."""
+        server = subprocess.run([self.bin / "postgres", "--version"], capture_output=True, text=True, check=True)
+        return {
+            "postgresql": server.stdout.split()[2],
+            "patroni": importlib.metadata.version("patroni"),
+            "etcd": etcd.version_of(self._etcd_program),
+        }
+
+    def primary(self) -> Node:
+        """Return the node that is the primary now; LocalShopError if there is none."""
+        for node in self.nodes:
+            if node.status().get("role") == "primary":
+                return node
+        raise LocalShopError("The cluster has no primary at this moment.")
+
+    def wait_until_whole(self, timeout_s: float) -> None:
+        """Wait until one node is the primary and all others follow it, one of them synchronously."""
+        self._wait(self._is_whole, timeout_s, "The cluster is not whole")
+
+    def wait_for_other_primary(self, old: Node, timeout_s: float) -> None:
+        """Wait until another node is the primary."""
+        others = [node for node in self.nodes if node is not old]
+        self._wait(
+            lambda: any(node.status().get("role") == "primary" for node in others), timeout_s, "There is no new primary"
+        )
+
+    def switch_over(self) -> None:
+        """Ask Patroni to make the synchronous standby the primary."""
+        primary = self.primary()
+        body = f'{{"leader": "{primary.name}"}}'.encode()
+        request = Request(f"http://{HOST}:{primary.rest_port}/switchover", data=body, method="POST")
+        try:
+            with HTTP.open(request, timeout=SWITCHOVER_TIMEOUT_S) as answer:
+                answer.read()
+        except HTTPError as error:
+            raise LocalShopError(f"Patroni refused to switch over: {error.read().decode()}") from error
+
+    def _is_whole(self) -> bool:
+        told = [node.status() for node in self.nodes]
+        primaries = [one for one in told if one.get("role") == "primary"]
+        if len(primaries) != 1 or any(one.get("state") != "running" for one in told):
+            return False
+        followers = [one for one in primaries[0].get("replication", ()) if one.get("state") == "streaming"]
+        # As the standby itself has read it in etcd: only then may it become the primary.
+        in_step = any(one.get("sync_standby") for one in told)
+        same_history = len({one.get("timeline") for one in told}) == 1
+        return len(followers) == NODES - 1 and same_history and (in_step or not self._synchronous)
+
+    def _wait(self, is_so: Callable[[], bool], timeout_s: float, otherwise: str) -> None:
+        deadline_s = time.monotonic() + timeout_s
+        while not is_so():
+            if time.monotonic() > deadline_s:
+                logs = ", ".join(str(node.log_file) for node in self.nodes)
+                raise NotInTime(f"{otherwise} after {timeout_s:.0f} s; see {logs}.")
+            time.sleep(POLL_S)
+
+    def _start_etcd(self, stack: ExitStack) -> None:
+        client_port, peer_port = self._etcd_ports
+        command = etcd.command(self._etcd_program, self.folder / "etcd", client_port=client_port, peer_port=peer_port)
+        log = stack.enter_context((self.folder / "etcd.log").open("wb"))
+        process = subprocess.Popen(
+            launched([Path(command[0]).resolve(), *command[1:]], folder=self.folder, end_signal=signal.SIGKILL),
+            env={name: value for name, value in plain_environment().items() if not name.startswith("ETCD_")},
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+        )
+        stack.callback(process.wait, KILL_TIMEOUT_S)
+        stack.callback(process.kill)
+
+    def _settings(self, name: str, port: int, rest_port: int) -> dict[str, Any]:
+        return node_settings(
+            name=name,
+            data_dir=self.folder / name,
+            bin_dir=self.bin,
+            port=port,
+            rest_port=rest_port,
+            etcd_port=self._etcd_ports[0],
+            passwords=self.passwords,
+            synchronous=self._synchronous,
+        )
