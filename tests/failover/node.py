@@ -64,8 +64,15 @@ class Node:
 
     def status(self) -> dict[str, Any]:
         """Return what Patroni says of its PostgreSQL at this moment; nothing if it does not answer."""
+        return self._asked("patroni")
+
+    def roles(self) -> list[str]:
+        """Return the members' roles as they stand in etcd at this moment; none if Patroni does not answer."""
+        return [member["role"] for member in self._asked("cluster").get("members", ())]
+
+    def _asked(self, path: str) -> dict[str, Any]:
         try:
-            with HTTP.open(f"http://{HOST}:{self.rest_port}/patroni", timeout=ANSWER_TIMEOUT_S) as answer:
+            with HTTP.open(f"http://{HOST}:{self.rest_port}/{path}", timeout=ANSWER_TIMEOUT_S) as answer:
                 told: dict[str, Any] = json.load(answer)
                 return told
         except (OSError, URLError, ValueError):

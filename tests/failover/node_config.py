@@ -30,6 +30,8 @@ def shared_settings(*, synchronous: bool) -> dict[str, Any]:
                 "max_connections": 200,
                 "wal_level": "replica",
                 "wal_keep_size": "256MB",
+                # How soon a standby asks again for a primary that is back; until then nothing is acknowledged.
+                "wal_retrieve_retry_interval": "1s",
                 "synchronous_commit": "on",
                 "fsync": "on",
                 "full_page_writes": "on",

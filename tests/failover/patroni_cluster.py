@@ -128,10 +128,10 @@ class PatroniCluster:
         if len(primaries) != 1 or any(one.get("state") != "running" for one in told):
             return False
         followers = [one for one in primaries[0].get("replication", ()) if one.get("state") == "streaming"]
-        # As the standby itself has read it in etcd: only then may it become the primary.
-        in_step = any(one.get("sync_standby") for one in told)
+        # Only who is named in etcd may take over. After a restart the primary names nobody at first, and if it fails then, all wait for it.
+        in_step = not self._synchronous or "sync_standby" in self.nodes[0].roles()
         same_history = len({one.get("timeline") for one in told}) == 1
-        return len(followers) == NODES - 1 and same_history and (in_step or not self._synchronous)
+        return len(followers) == NODES - 1 and same_history and in_step
 
     def _wait(self, is_so: Callable[[], bool], timeout_s: float, otherwise: str) -> None:
         deadline_s = time.monotonic() + timeout_s
