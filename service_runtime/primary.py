@@ -65,9 +65,12 @@ class Primary:
     def leave(self, fault: str) -> None:
         """Gives up all connections, those in use too: their server is frozen, or takes no writes any more.
 
-        The next ones look for the primary anew. A pool by itself would find out for each of its connections one after the other.
+        The next ones look for the primary anew, and there last: a primary that was replaced without knowing it still lets everybody in.
+        A pool by itself would find out for each of its connections one after the other.
         """
         log.warning("left the database's server", fault=fault)
+        if self._found is not None:
+            self._put_last(self._found)
         for connection in tuple(self._connections):
             connection.terminate()
         self._connections.clear()

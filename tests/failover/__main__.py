@@ -1,6 +1,6 @@
 """Sells records on three PostgreSQL nodes under Patroni while these are killed, frozen and switched, and counts what is lost: nothing.
 
-python -m tests.failover [--asynchronous] [--event "node killed" ...]
+python -m tests.failover [--asynchronous] [--keep] [--event "node killed" ...]
 """
 
 import argparse
@@ -92,6 +92,7 @@ def _parsed() -> argparse.Namespace:
     parser.add_argument(
         "--asynchronous", action="store_true", help="without synchronous mode, to see what that is good for"
     )
+    parser.add_argument("--keep", action="store_true", help="keep the databases and logs of a run that went well, too")
     return parser.parse_args()
 
 
@@ -123,7 +124,10 @@ def main() -> int:
     except KeyboardInterrupt:
         shutil.rmtree(folder, ignore_errors=True)
         return EXIT_INTERRUPTED
-    shutil.rmtree(folder, ignore_errors=True)
+    if asked.keep or not result.is_well:
+        say(f"Databases and logs stay in {folder}.")
+    else:
+        shutil.rmtree(folder, ignore_errors=True)
     result.write(report)
     for event in result.happened:
         say(result.line_of(event))

@@ -68,6 +68,16 @@ class Stage:
         finally:
             old.thaw()
 
+    async def freeze_patroni(self) -> None:
+        """The primary's Patroni freezes, and its PostgreSQL goes on as the primary that it no longer is."""
+        old = await asyncio.to_thread(self._cluster.primary)
+        old.freeze_patroni()
+        try:
+            await asyncio.to_thread(self._cluster.wait_for_other_primary, old, NEW_PRIMARY_TIMEOUT_S)
+            await self._acknowledged()
+        finally:
+            old.thaw()
+
     async def switch_over(self) -> None:
         """The operator makes another node the primary."""
         await asyncio.to_thread(self._cluster.switch_over)
@@ -80,5 +90,6 @@ EVENTS: dict[str, Callable[[Stage], Awaitable[None]]] = {
     "node killed": Stage.kill_node,
     "PostgreSQL killed": Stage.kill_postgres,
     "primary frozen and thawed": Stage.freeze_primary,
+    "Patroni frozen and thawed": Stage.freeze_patroni,
     "switchover": Stage.switch_over,
 }

@@ -97,6 +97,11 @@ class Node:
         # Those that began meanwhile.
         self._signal(self._pids(), signal.SIGSTOP)
 
+    def freeze_patroni(self) -> None:
+        """Freeze Patroni alone (SIGSTOP)."""
+        if self._patroni is not None:
+            self._patroni.send_signal(signal.SIGSTOP)
+
     def thaw(self) -> None:
         """Let a frozen node go on (SIGCONT)."""
         self._signal(self._pids(), signal.SIGCONT)

@@ -8,7 +8,7 @@ from local_shop.ports import HOST
 
 SCOPE = "record-shop"
 # Patroni asks that loop_wait + 2 * retry_timeout fit into ttl.
-TTL_S, LOOP_WAIT_S, RETRY_TIMEOUT_S = 20, 5, 5
+TTL_S, LOOP_WAIT_S, RETRY_TIMEOUT_S = 20, 2, 5
 LAG_MAX_BYTES = 1024 * 1024
 # Patroni's names of them; the same on all nodes.
 USERS = {"superuser": "postgres", "replication": "replicator", "rewind": "rewinder"}

@@ -177,6 +177,22 @@ async def test_a_primary_that_freezes_is_left_and_not_gone_back_to(
         assert set(await asyncio.gather(*(written_at(database) for _ in range(8)))) == {standby.port}
 
 
+async def test_a_primary_that_was_replaced_and_does_not_know_it_is_left(
+    admin: asyncpg.Connection, primary: LocalPostgres, standby: LocalPostgres
+) -> None:
+    async with database_on(primary, primary.port, standby.port) as database:
+        assert await written_at(database) == primary.port
+        # Its commits wait for a standby that follows another one by now.
+        await admin.execute("ALTER SYSTEM SET synchronous_standby_names = 'gone'")
+        await admin.execute("SELECT pg_reload_conf()")
+        await promote(standby)
+        assert await eventually(lambda: port_or_none(database), lambda port: port != primary.port) is None
+        async with asyncio.timeout(HOST_TIMEOUT_S + MARGIN_S):
+            assert await written_at(database) == standby.port
+        await admin.execute("ALTER SYSTEM RESET synchronous_standby_names")
+        await admin.execute("SELECT pg_reload_conf()")
+
+
 async def test_a_cancelled_statement_does_not_hold_its_caller_on_a_frozen_server(
     admin: asyncpg.Connection, primary: LocalPostgres
 ) -> None:
