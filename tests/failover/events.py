@@ -4,7 +4,9 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
+from local_shop.errors import LocalShopError
 from tests.failover.load import Buyers
+from tests.failover.node import Node
 from tests.failover.patroni_cluster import PatroniCluster
 
 # Orders acknowledged before an event, after it, and between a primary's return and the next event.
@@ -12,6 +14,7 @@ ORDERS_BETWEEN = 100
 ACKNOWLEDGE_TIMEOUT_S = 120.0
 NEW_PRIMARY_TIMEOUT_S = 120.0
 WHOLE_TIMEOUT_S = 180.0
+POLL_S = 0.2
 
 
 @dataclass(frozen=True)
@@ -40,7 +43,7 @@ class Stage:
         start_s = loop.time()
         await EVENTS[event](self)
         await self._acknowledged()
-        await asyncio.to_thread(self._cluster.wait_until_whole, WHOLE_TIMEOUT_S)
+        await _until(self._cluster.is_whole, WHOLE_TIMEOUT_S, "The cluster is not whole again")
         await self._acknowledged()
         after = await asyncio.to_thread(self._cluster.primary)
         return Happened(event, start_s, loop.time(), before.name, after.name)
@@ -49,8 +52,7 @@ class Stage:
         """The primary's machine is lost, another one takes over, and the machine comes back."""
         old = await asyncio.to_thread(self._cluster.primary)
         old.kill()
-        await asyncio.to_thread(self._cluster.wait_for_other_primary, old, NEW_PRIMARY_TIMEOUT_S)
-        await self._acknowledged()
+        await self._replaced(old)
         old.start()
 
     async def kill_postgres(self) -> None:
@@ -63,8 +65,7 @@ class Stage:
         old = await asyncio.to_thread(self._cluster.primary)
         old.freeze()
         try:
-            await asyncio.to_thread(self._cluster.wait_for_other_primary, old, NEW_PRIMARY_TIMEOUT_S)
-            await self._acknowledged()
+            await self._replaced(old)
         finally:
             old.thaw()
 
@@ -73,8 +74,7 @@ class Stage:
         old = await asyncio.to_thread(self._cluster.primary)
         old.freeze_patroni()
         try:
-            await asyncio.to_thread(self._cluster.wait_for_other_primary, old, NEW_PRIMARY_TIMEOUT_S)
-            await self._acknowledged()
+            await self._replaced(old)
         finally:
             old.thaw()
 
@@ -82,8 +82,22 @@ class Stage:
         """The operator makes another node the primary."""
         await asyncio.to_thread(self._cluster.switch_over)
 
+    async def _replaced(self, old: Node) -> None:
+        await _until(lambda: self._cluster.has_other_primary(old), NEW_PRIMARY_TIMEOUT_S, "There is no new primary")
+        await self._acknowledged()
+
     async def _acknowledged(self) -> None:
         await self._buyers.wait_for_more(ORDERS_BETWEEN, ACKNOWLEDGE_TIMEOUT_S)
+
+
+async def _until(is_so: Callable[[], bool], timeout_s: float, otherwise: str) -> None:
+    """Wait for what takes at most some seconds to be told, so that Ctrl-C need not wait for all of the time."""
+    loop = asyncio.get_running_loop()
+    deadline_s = loop.time() + timeout_s
+    while not await asyncio.to_thread(is_so):
+        if loop.time() > deadline_s:
+            raise LocalShopError(f"{otherwise} after {timeout_s:.0f} s.")
+        await asyncio.sleep(POLL_S)
 
 
 EVENTS: dict[str, Callable[[Stage], Awaitable[None]]] = {

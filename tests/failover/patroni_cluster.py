@@ -5,7 +5,6 @@ import secrets
 import signal
 import subprocess
 import time
-from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
@@ -30,10 +29,6 @@ KILL_TIMEOUT_S = 10.0
 PASSWORD_BYTES = 18
 # Beside what the local shop needs of PostgreSQL.
 PROGRAMS = ("pg_basebackup", "pg_controldata", "pg_ctl", "pg_rewind")
-
-
-class NotInTime(LocalShopError):
-    """The cluster did not come to where it should be."""
 
 
 class PatroniCluster:
@@ -69,7 +64,7 @@ class PatroniCluster:
             for node in self.nodes:
                 stack.callback(node.kill)
                 node.start()
-            self.wait_until_whole(START_TIMEOUT_S)
+            self._wait_until_whole()
             self._stack = stack.pop_all()
         return self
 
@@ -100,16 +95,21 @@ class PatroniCluster:
                 return node
         raise LocalShopError("The cluster has no primary at this moment.")
 
-    def wait_until_whole(self, timeout_s: float) -> None:
-        """Wait until one node is the primary and all others follow it, one of them synchronously."""
-        self._wait(self._is_whole, timeout_s, "The cluster is not whole")
+    def has_other_primary(self, old: Node) -> bool:
+        """Tell whether another node is the primary now."""
+        return any(node.status().get("role") == "primary" for node in self.nodes if node is not old)
 
-    def wait_for_other_primary(self, old: Node, timeout_s: float) -> None:
-        """Wait until another node is the primary."""
-        others = [node for node in self.nodes if node is not old]
-        self._wait(
-            lambda: any(node.status().get("role") == "primary" for node in others), timeout_s, "There is no new primary"
-        )
+    def is_whole(self) -> bool:
+        """Tell whether one node is the primary and all others follow it, one of them synchronously."""
+        told = [node.status() for node in self.nodes]
+        primaries = [one for one in told if one.get("role") == "primary"]
+        if len(primaries) != 1 or any(one.get("state") != "running" for one in told):
+            return False
+        followers = [one for one in primaries[0].get("replication", ()) if one.get("state") == "streaming"]
+        # Only who is named in etcd may take over. After a restart the primary names nobody at first, and if it fails then, all wait for it.
+        in_step = not self._synchronous or "sync_standby" in self.nodes[0].roles()
+        same_history = len({one.get("timeline") for one in told}) == 1
+        return len(followers) == NODES - 1 and same_history and in_step
 
     def switch_over(self) -> None:
         """Ask Patroni to make the synchronous standby the primary."""
@@ -122,23 +122,11 @@ class PatroniCluster:
         except HTTPError as error:
             raise LocalShopError(f"Patroni refused to switch over: {error.read().decode()}") from error
 
-    def _is_whole(self) -> bool:
-        told = [node.status() for node in self.nodes]
-        primaries = [one for one in told if one.get("role") == "primary"]
-        if len(primaries) != 1 or any(one.get("state") != "running" for one in told):
-            return False
-        followers = [one for one in primaries[0].get("replication", ()) if one.get("state") == "streaming"]
-        # Only who is named in etcd may take over. After a restart the primary names nobody at first, and if it fails then, all wait for it.
-        in_step = not self._synchronous or "sync_standby" in self.nodes[0].roles()
-        same_history = len({one.get("timeline") for one in told}) == 1
-        return len(followers) == NODES - 1 and same_history and in_step
-
-    def _wait(self, is_so: Callable[[], bool], timeout_s: float, otherwise: str) -> None:
-        deadline_s = time.monotonic() + timeout_s
-        while not is_so():
+    def _wait_until_whole(self) -> None:
+        deadline_s = time.monotonic() + START_TIMEOUT_S
+        while not self.is_whole():
             if time.monotonic() > deadline_s:
-                logs = ", ".join(str(node.log_file) for node in self.nodes)
-                raise NotInTime(f"{otherwise} after {timeout_s:.0f} s; see {logs}.")
+                raise LocalShopError(f"The cluster is not whole after {START_TIMEOUT_S:.0f} s.")
             time.sleep(POLL_S)
 
     def _start_etcd(self, stack: ExitStack) -> None:
