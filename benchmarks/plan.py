@@ -55,10 +55,9 @@ def full_plan() -> Plan:
     """All there is."""
     return Plan(
         quick=False,
-        rounds=7,
-        rounds_pool=3,
+        rounds=5,
         rounds_other_client=3,
-        round_s=3.0,
+        round_s=2.0,
         round_alone_s=1.0,
         batches=BATCHES,
         streams=(1, 4),
