@@ -6,6 +6,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
+FAILOVER := $(VENV)/.failover
 PROTOS := $(wildcard protos/recordshop/*/v1/*.proto)
 STUBS := recordshop/order/v1/order_pb2_grpc.py
 
@@ -14,7 +15,7 @@ PUBLISHED := $(firstword $(foreach ref,main origin/main HEAD,$(shell git rev-par
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo run audit ghz bench chaos chaos-mutants test check lint format proto clean
+.PHONY: help demo run audit ghz bench chaos chaos-mutants failover test check lint format proto clean
 
 help: ## Show this.
 	@echo "Record Shop sells records, and never oversells."
@@ -46,6 +47,9 @@ chaos: $(STUBS) ## Break two replicas of everything under load for a minute, and
 
 chaos-mutants: $(STUBS) ## Break one rule of the protocol after the other, and see chaos find each.
 	@$(BIN)/python -m tests.chaos mutants
+
+failover: $(STUBS) $(FAILOVER) ## Kill, freeze and switch PostgreSQL nodes under Patroni while selling; nothing may be lost.
+	@$(BIN)/python -m tests.failover
 
 test: $(STUBS) ## Run all tests on real PostgreSQL and real gRPC.
 	$(BIN)/python -m pytest
@@ -89,4 +93,10 @@ $(INSTALLED): pyproject.toml setup.py
 	@echo "Installing into $(VENV) ..."
 	@$(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --root-user-action=ignore --editable '.[local,dev]'
+	@touch $@
+
+# Only who runs it pays for Patroni.
+$(FAILOVER): $(INSTALLED)
+	@echo "Installing Patroni into $(VENV) ..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --root-user-action=ignore --editable '.[local,dev,failover]'
 	@touch $@

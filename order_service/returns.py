@@ -32,14 +32,15 @@ WITH marked AS (
 SELECT id FROM marked
 """
 
-# Where nothing is left, the order goes on to be cancelled, and the row in the journal stays for that.
+# Where nothing is left, the order goes on to be cancelled, and the row in the journal stays for that. An order that somebody has cancelled
+# all the same, by hand or from a backup, stays so.
 END = """
 WITH ended AS (
     UPDATE orders
     SET
         returned = $3,
-        status = $4,
-        cancel_request_id = CASE $4 WHEN 'CANCELLING' THEN $5 ELSE cancel_request_id END,
+        status = CASE status WHEN 'CONFIRMED' THEN $4 ELSE status END,
+        cancel_request_id = CASE WHEN status = 'CONFIRMED' AND $4 = 'CANCELLING' THEN $5 ELSE cancel_request_id END,
         open_return_id = NULL,
         update_time = now()
     WHERE id = $2 AND open_return_id = $1
@@ -48,7 +49,7 @@ WITH ended AS (
     UPDATE order_returns SET state = $6, update_time = now()
     WHERE id = $1 AND EXISTS (SELECT 1 FROM ended)
 ), closed AS (
-    DELETE FROM open_work WHERE id = $1 AND EXISTS (SELECT 1 FROM ended WHERE status = 'CONFIRMED')
+    DELETE FROM open_work WHERE id = $1 AND EXISTS (SELECT 1 FROM ended WHERE status <> 'CANCELLING')
 )
 SELECT *, CASE status WHEN 'CANCELLING' THEN $1 END AS work_id FROM ended
 """

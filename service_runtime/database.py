@@ -10,6 +10,7 @@ import asyncpg
 import structlog
 
 from service_runtime.errors import NotAccepted
+from service_runtime.primary import CONNECT_FAULTS, Primary
 from service_runtime.settings import DatabaseSettings
 
 Answer = TypeVar("Answer")
@@ -18,9 +19,14 @@ Connection = asyncpg.pool.PoolConnectionProxy
 DEADLOCK_RETRIES_MAX = 5
 DEADLOCK_BACKOFF_S = 0.02
 CLOSE_TIMEOUT_S = 5.0
-CONNECT_TIMEOUT_S = 2.0
+# A connection whose statement was cancelled comes back when the server has confirmed that; a frozen server never does.
+RELEASE_TIMEOUT_S = 2.0
+# The only host has more time than one of several: there is no other to turn to.
+SOLE_HOST_TIMEOUT_S = 2.0
 # SQLSTATE classes that say "not now": connection, resources, operator intervention, rolled back, not in this state, read-only.
 UNAVAILABLE_CLASSES = ("08", "53", "57", "40", "55", "25")
+# Also true on a standby.
+IS_READ_ONLY = "SELECT current_setting('transaction_read_only')::boolean"
 
 log = structlog.get_logger(__name__)
 
@@ -36,8 +42,9 @@ class DatabaseUnreachable(DatabaseUnavailable):
 class Database:
     """Connections to one database. Whatever keeps it from answering is DatabaseUnavailable; other SQL errors stay what they are."""
 
-    def __init__(self, pool: "asyncpg.Pool[asyncpg.Record]", *, acquire_timeout_s: float) -> None:
+    def __init__(self, pool: "asyncpg.Pool[asyncpg.Record]", *, primary: Primary, acquire_timeout_s: float) -> None:
         self._pool = pool
+        self._primary = primary
         self._acquire_timeout_s = acquire_timeout_s
 
     @asynccontextmanager
@@ -47,17 +54,14 @@ class Database:
             # Cheaper than the pool's own timeout, which makes a task of each wait.
             async with asyncio.timeout(self._acquire_timeout_s):
                 connection = await self._pool.acquire()
-        except (
-            OSError,
-            TimeoutError,
-            asyncpg.InterfaceError,
-            asyncpg.InternalClientError,
-            asyncpg.PostgresError,
-        ) as error:
+        except CONNECT_FAULTS as error:
             raise DatabaseUnreachable from error
         try:
             yield connection
-        except (OSError, TimeoutError, asyncpg.InterfaceError, asyncpg.InternalClientError) as error:
+        except (TimeoutError, asyncpg.ReadOnlySQLTransactionError) as error:
+            self._primary.leave(type(error).__name__)
+            raise DatabaseUnavailable from error
+        except (OSError, asyncpg.InterfaceError, asyncpg.InternalClientError) as error:
             raise DatabaseUnavailable from error
         except asyncpg.PostgresError as error:
             if (error.sqlstate or "").startswith(UNAVAILABLE_CLASSES):
@@ -68,9 +72,9 @@ class Database:
 
     async def _release(self, connection: Connection) -> None:
         try:
-            await self._pool.release(connection)
-        except (OSError, TimeoutError, asyncpg.InterfaceError, asyncpg.InternalClientError, asyncpg.PostgresError):
-            # The statement has its answer; the pool has thrown the broken connection away by itself.
+            await self._pool.release(connection, timeout=RELEASE_TIMEOUT_S)
+        except CONNECT_FAULTS:
+            # The statement has its answer, or nobody waits for it; the pool has thrown the broken connection away by itself.
             log.warning("a connection broke on its way back")
 
     @asynccontextmanager
@@ -103,8 +107,11 @@ class Database:
         raise DatabaseUnavailable
 
     async def ping(self) -> None:
-        """Asks the database for a sign of life; raises DatabaseUnavailable."""
-        await self.fetch("SELECT 1")
+        """Asks the database whether it takes writes; raises DatabaseUnavailable if it does not."""
+        async with self.connection() as connection:
+            if await connection.fetchval(IS_READ_ONLY):
+                # As if a write had met it.
+                raise asyncpg.ReadOnlySQLTransactionError
 
 
 @asynccontextmanager
@@ -114,22 +121,23 @@ async def open_database(settings: DatabaseSettings) -> AsyncIterator[Database]:
     async def keep(_: Any) -> None:
         """A connection carries no session state from one use to the next, so that resetting it would be a wasted round trip."""
 
+    hosts = settings.postgres_hosts
+    host_timeout_s = settings.postgres_host_timeout_s if len(hosts) > 1 else SOLE_HOST_TIMEOUT_S
+    primary = Primary(hosts, host_timeout_s=host_timeout_s)
     pool = asyncpg.create_pool(
-        host=settings.postgres_host,
-        port=settings.postgres_port,
+        connect=primary.connect,
         user=settings.postgres_user,
         password=settings.postgres_password.get_secret_value(),
         database=settings.postgres_db,
         min_size=0,
         max_size=settings.postgres_pool_size_max,
         reset=keep,
-        timeout=CONNECT_TIMEOUT_S,
         command_timeout=settings.postgres_command_timeout_s,
         server_settings={"search_path": settings.postgres_schema, "application_name": "recordshop"},
     )
     await pool
     try:
-        yield Database(pool, acquire_timeout_s=settings.postgres_acquire_timeout_s)
+        yield Database(pool, primary=primary, acquire_timeout_s=settings.postgres_acquire_timeout_s)
     finally:
         try:
             await asyncio.wait_for(pool.close(), CLOSE_TIMEOUT_S)

@@ -3,8 +3,10 @@
 import sys
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import Field, SecretStr, StringConstraints, ValidationError
+from pydantic import Field, SecretStr, StringConstraints, ValidationError, field_validator
 from pydantic_settings import BaseSettings
+
+from service_runtime.postgres_hosts import PostgresHost, parse_hosts
 
 EXIT_BAD_SETTINGS = 2
 WORKERS_MAX = 64
@@ -22,8 +24,12 @@ class DatabaseSettings(BaseSettings):
     db/roles.sql gives its role.
     """
 
+    # Several servers, of which one takes writes at a time, are separated by commas: db1,db2:5433. Each is `host` or `host:port`.
     postgres_host: str = Field(default="127.0.0.1", min_length=1)
+    # Of the hosts that name no port of their own.
     postgres_port: Annotated[int, Field(ge=1, le=65535)] = 5432
+    # How long each of several hosts is tried before the next one is.
+    postgres_host_timeout_s: Seconds = 1.0
     postgres_user: str = Field(min_length=1)
     postgres_password: SecretStr
     postgres_db: str = Field(min_length=1)
@@ -31,6 +37,17 @@ class DatabaseSettings(BaseSettings):
     postgres_pool_size_max: Annotated[int, Field(ge=1, le=200)] = 16
     postgres_acquire_timeout_s: Seconds = 2.0
     postgres_command_timeout_s: Seconds = 10.0
+
+    @field_validator("postgres_host")
+    @classmethod
+    def _is_a_list_of_hosts(cls, text: str) -> str:
+        parse_hosts(text, default_port=1)
+        return text
+
+    @property
+    def postgres_hosts(self) -> tuple[PostgresHost, ...]:
+        """The servers of POSTGRES_HOST, each with its port."""
+        return parse_hosts(self.postgres_host, default_port=self.postgres_port)
 
 
 class ServerSettings(BaseSettings):

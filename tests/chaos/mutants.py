@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from tests.chaos.spell import Plan, Spell
 from tests.chaos.stage import Ground, opened_stage
 
-SPELLS_MAX = 6
+SPELLS_MAX = 10
 SPELL_S = 4.0
 SETTLE_TIMEOUT_S = 6.0
 TOLD_MAX = 3
@@ -29,6 +29,7 @@ class Mutant:
     lags: Sequence[str] = ("*=0.05:0.3",)
     scarce: Sequence[int] = (40, 80, 120)
     fault_interval_s: float = 1.3
+    shoppers: int = 8
 
     @property
     def plan(self) -> Plan:
@@ -36,7 +37,7 @@ class Mutant:
         return Plan(
             seconds=SPELL_S,
             fault_interval_s=self.fault_interval_s,
-            shoppers=8,
+            shoppers=self.shoppers,
             settle_timeout_s=SETTLE_TIMEOUT_S,
             scarce=self.scarce,
             faults=self.faults,
@@ -53,8 +54,10 @@ MUTANTS: Mapping[str, Mutant] = {
     ),
     "refusals_are_forgotten": Mutant(
         "a refusal is recorded",
-        {"duplicates": 4, "delivery": 1},
-        lags=("order.stock_answered=0.3:0.5",),
+        {"duplicates": 10, "buy_and_cancel": 4, "cancel": 2, "loss": 2, "delivery": 1},
+        faults={"terminate_backends": 1, "delay": 1},
+        lags=("order.taken_in=0.5:0.3", "order.stock_answered=0.7:0.7"),
+        shoppers=20,
         scarce=SOON_GONE,
     ),
     "no_mark_is_left": Mutant("releasing an unknown id leaves a mark", CANCELS, lags=("order.taken_in=0.4:0.4",)),

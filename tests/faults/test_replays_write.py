@@ -15,8 +15,8 @@ from tests.faults.waiting import eventually
 
 # A row that was written, or locked by a transaction with an id of its own, which is on disk like a write when it has committed.
 ORDER_TOUCHED = "SELECT xmin::text FROM orders WHERE id = $1"
-ORDER_LOCKED = "SELECT xmax::text FROM orders WHERE id = $1"
 RETURN_TOUCHED = "SELECT xmin::text FROM order_returns WHERE order_id = $1"
+ORDER_LOCKED = "SELECT xmax::text FROM orders WHERE id = $1"
 RESERVATION_TOUCHED = "SELECT xmax::text FROM reservations WHERE reservation_id = $1"
 MOVEMENT_TOUCHED = "SELECT xmin::text FROM stock_movements WHERE movement_id = $1"
 

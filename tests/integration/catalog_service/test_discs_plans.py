@@ -12,6 +12,7 @@ from catalog_service.disc_search import PLAN_SETTINGS, list_statement
 from catalog_service.model import DiscEdit, DiscFilter, DiscQuery, TextFilter, TextMatch
 from catalog_service.repository import DiscRepository
 from service_runtime.database import Database
+from service_runtime.primary import Primary
 from tests.conftest import ProvisionedPostgres
 
 DISCS = 100_000
@@ -118,7 +119,7 @@ async def database(postgres: ProvisionedPostgres, spare_database: str) -> AsyncI
     await owner.close(timeout=10)
     dsn = postgres.dsn(spare_database, "catalog_service")
     async with asyncpg.create_pool(dsn, min_size=1, max_size=1, timeout=10) as pool:
-        yield Database(pool, acquire_timeout_s=10)
+        yield Database(pool, primary=Primary([], host_timeout_s=10), acquire_timeout_s=10)
 
 
 def nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:

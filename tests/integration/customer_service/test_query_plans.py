@@ -16,6 +16,7 @@ from customer_service.model import CustomerEdit, CustomerFilter, CustomerQuery
 from customer_service.repository import CustomerRepository
 from local_shop.copies import copy_databases, drop_databases
 from service_runtime.database import Database
+from service_runtime.primary import Primary
 from tests.conftest import ProvisionedPostgres
 
 CUSTOMERS = 100_000
@@ -69,7 +70,7 @@ class WatchedDatabase(Database):
     """A database that notes what it is asked for, and can say how PostgreSQL goes about it."""
 
     def __init__(self, pool: Any) -> None:
-        super().__init__(pool, acquire_timeout_s=10)
+        super().__init__(pool, primary=Primary([], host_timeout_s=10), acquire_timeout_s=10)
         self.asked: list[Asked] = []
 
     @asynccontextmanager
