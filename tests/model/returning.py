@@ -114,6 +114,7 @@ def end(world: World, state: State, task: Task) -> list[Next]:
         returned = row.returned + (part.quantity if seen.word == TAKEN_BACK else 0)
         work = row_of_return(seen.sight, seen.number)
         is_over = returned == row.quantity and world.rules.last_part_cancels
+        word = CONFIRMED if task.actor == RECOVERY else AGAIN
         if is_over:
             word, task = CANCELLING, task._replace(works=(*task.works, work))
         row = row._replace(status=CANCELLING if is_over else CONFIRMED, returned=returned, open_return=NO_RETURN)
