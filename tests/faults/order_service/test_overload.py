@@ -53,7 +53,7 @@ async def test_beyond_its_limit_the_service_refuses_at_once_and_records_nothing(
 
 async def test_a_flood_is_refused_with_a_time_to_come_again_and_leaves_nothing_behind(stage: Stage) -> None:
     """Ten times the calls that it takes at once, from clients who do not wait for each other."""
-    disc = await stage.disc(stock=FLOOD)
+    disc = await stage.disc(stock=2 * FLOOD)
     async with AsyncExitStack() as stack:
         process, stub = await stack.enter_async_context(
             stage.second_order_service(CALLS_RUNNING_MAX=str(FLOOD // 10), PLACEMENTS_WAITING_MAX=str(FLOOD // 20))

@@ -14,6 +14,7 @@ from order_service.return_model import CancelRequest, Disposition, OrderReturn
 from recordshop.catalog.v1 import catalog_pb2
 from recordshop.customer.v1 import customer_pb2
 from service_runtime.database import Database
+from service_runtime.primary import Primary
 from service_runtime.quantities import Lines
 from tests.conftest import ProvisionedPostgres
 from tests.integration.order_desk import CALL_TIMEOUT_S, CANCELLED, CONFIRMED, RESTOCK, WRITE_OFF, OrderDesk, order_id
@@ -291,7 +292,8 @@ async def test_a_return_is_not_begun_with_an_order_that_has_changed_since_it_was
     disc = (await make_disc(stock=9)).id
     order = await orders.create(customer_id, {disc: 5})
     async with asyncpg.create_pool(shop.local.order_dsn, min_size=0, max_size=2) as pool:
-        database = Database(pool, acquire_timeout_s=CALL_TIMEOUT_S)
+        primary = Primary([], host_timeout_s=CALL_TIMEOUT_S)
+        database = Database(pool, primary=primary, acquire_timeout_s=CALL_TIMEOUT_S)
         rows = returns.ReturnRepository(database=database, recovery_age_s=60)
         as_read = await OrderRepository(database=database, recovery_age_s=60).require(UUID(order.id))
         await orders.cancel(order.id, lines={disc: 1})
