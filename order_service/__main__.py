@@ -78,6 +78,7 @@ async def serve(settings: OrderSettings, place: Place) -> None:
             streams=OrderStream(
                 batches=batches,
                 in_flight_max=settings.stream_messages_in_flight_max,
+                all_in_flight_max=settings.stream_messages_at_once_max,
                 timeout_s=settings.call_timeout_s,
             ),
             cancellation=OrderCancellation(

@@ -26,7 +26,9 @@ class OrderSettings(DatabaseSettings, ServerSettings):
     bulk_groups_in_flight_max: Annotated[int, Field(ge=1, le=16)] = 2
     placements_waiting_max: Annotated[int, Field(ge=1, le=1_000_000)] = 2_000
     bulk_waiting_max: Annotated[int, Field(ge=1_000, le=1_000_000)] = 10_000
+    # Of one stream, and of all together: 100 orders each, which half fill the queue above.
     stream_messages_in_flight_max: Annotated[int, Field(ge=1, le=1_000)] = 32
+    stream_messages_at_once_max: Annotated[int, Field(ge=1, le=10_000)] = 50
     group_timeout_s: Seconds = 5.0
     # Cancels under way at once; more are refused.
     cancels_running_max: Annotated[int, Field(ge=1, le=100_000)] = 200

@@ -16,8 +16,12 @@ Message = TypeVar("Message")
 class OrderStream(Generic[Message]):
     """Places the messages of streams, a limited number of each at once: beyond that a stream is not read, and its sender waits."""
 
-    def __init__(self, *, batches: BatchPlacement, in_flight_max: int, timeout_s: float) -> None:
+    def __init__(
+        self, *, batches: BatchPlacement, in_flight_max: int, all_in_flight_max: int, timeout_s: float
+    ) -> None:
         self._batches = batches
+        # Of all streams together: their lane refuses what does not fit, and a stream shall wait instead.
+        self._turns = asyncio.Semaphore(all_in_flight_max)
         self._in_flight_max = in_flight_max
         self._timeout_s = timeout_s
 
@@ -52,7 +56,8 @@ class OrderStream(Generic[Message]):
     async def _place(
         self, message: Message, entries: Sequence[OrderDraft | ServiceError]
     ) -> tuple[Message, list[Outcome]]:
-        return message, await self._batches.place_all(entries, Deadline.after(self._timeout_s))
+        async with self._turns:
+            return message, await self._batches.place_all(entries, Deadline.after(self._timeout_s))
 
 
 def _next(

@@ -101,3 +101,20 @@ async def test_a_bad_order_is_answered_alone_and_a_bad_message_ends_the_stream(
     for size in (0, 101):
         requests = [order_request(customer_id, {disc: 1})] * size
         assert await bad_fields_of(answers(orders, [requests])) == {"requests"}
+
+
+async def test_streams_that_are_too_fast_together_wait_and_are_refused_nothing(
+    orders: OrderDesk, make_disc: Any, customer_id: str
+) -> None:
+    disc = await make_disc(stock=20_000)
+
+    async def stream() -> int:
+        messages = [
+            order_pb2.PlaceOrdersRequest(requests=[order_request(customer_id, {disc.id: 1}) for _ in range(100)])
+            for _ in range(40)
+        ]
+        answers = orders.stub.PlaceOrders(iter(messages), timeout=60)
+        return sum([result.result.HasField("order") async for answer in answers for result in answer.results])
+
+    assert await asyncio.gather(*(stream() for _ in range(4))) == [4_000] * 4
+    await orders.agrees(disc.id)
