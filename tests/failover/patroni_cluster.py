@@ -4,6 +4,7 @@ import importlib.metadata
 import secrets
 import signal
 import subprocess
+import sys
 import time
 from contextlib import ExitStack
 from pathlib import Path
@@ -26,6 +27,7 @@ POLL_S = 0.2
 START_TIMEOUT_S = 120.0
 SWITCHOVER_TIMEOUT_S = 60.0
 KILL_TIMEOUT_S = 10.0
+GUARDIAN = Path(__file__).with_name("guardian.py")
 PASSWORD_BYTES = 18
 # Beside what the local shop needs of PostgreSQL.
 PROGRAMS = ("pg_basebackup", "pg_controldata", "pg_ctl", "pg_rewind")
@@ -60,6 +62,7 @@ class PatroniCluster:
 
     def __enter__(self) -> Self:
         with ExitStack() as stack:
+            self._start_guardian(stack)
             self._start_etcd(stack)
             for node in self.nodes:
                 stack.callback(node.kill)
@@ -128,6 +131,11 @@ class PatroniCluster:
             if time.monotonic() > deadline_s:
                 raise LocalShopError(f"The cluster is not whole after {START_TIMEOUT_S:.0f} s.")
             time.sleep(POLL_S)
+
+    def _start_guardian(self, stack: ExitStack) -> None:
+        guardian = subprocess.Popen([sys.executable, "-I", "-S", GUARDIAN, self.folder], stdin=subprocess.PIPE, cwd="/")
+        # Its stdin is closed first, and with it all is over that the run has not ended itself.
+        stack.callback(guardian.communicate, timeout=KILL_TIMEOUT_S)
 
     def _start_etcd(self, stack: ExitStack) -> None:
         client_port, peer_port = self._etcd_ports
