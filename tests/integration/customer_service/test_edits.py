@@ -9,7 +9,12 @@ import grpc
 import pytest
 from google.protobuf.field_mask_pb2 import FieldMask
 
+from customer_service.edits import CustomerEdits
+from customer_service.model import NOTHING_KEPT, CustomerBatch
+from customer_service.model import Customer as KeptCustomer
+from customer_service.repository import CustomerRepository
 from recordshop.customer.v1.customer_pb2 import BatchGetCustomersRequest, BatchGetCustomersResponse, Customer
+from service_runtime.database import Database
 from tests.conftest import ProvisionedPostgres
 from tests.integration.customer_service.people import created, new_document, update
 from tests.integration.refusals import refusal_of
@@ -70,6 +75,26 @@ async def test_an_edit_that_was_under_way_when_somebody_looked_is_told_after_it(
     token_after = (answer := await sync(customers, token)).next_sync_token
     assert customer.id in edited_ids(answer)
     assert customer.id not in edited_ids(await sync(customers, token_after))
+
+
+async def test_an_edit_right_after_the_customers_were_read_is_told_the_next_time(
+    database: Database, as_owner: asyncpg.Connection
+) -> None:
+    customer_id = uuid4()
+    await as_owner.execute(ADD_MANY, [customer_id], [new_document()])
+
+    class EditedWhenRead(CustomerRepository):
+        async def get_all(self, customer_ids: Any, *, skip_missing: bool) -> list[KeptCustomer]:
+            read = await super().get_all(customer_ids, skip_missing=skip_missing)
+            await as_owner.execute(RENAME, customer_id, "Ana Lima")
+            return read
+
+    edits = CustomerEdits(database=database, customers=EditedWhenRead(database=database))
+    first = await edits.read(CustomerBatch(ids=[customer_id], skip_missing=True, since=NOTHING_KEPT))
+    assert first.edits is not None
+    second = await edits.read(CustomerBatch(ids=[], skip_missing=True, since=first.edits.now))
+    assert second.edits is not None
+    assert [(customer.id, customer.name) for customer in second.edits.customers] == [(customer_id, "Ana Lima")]
 
 
 async def test_an_edit_made_past_the_service_is_told_too(customers: Any, postgres: ProvisionedPostgres) -> None:
