@@ -38,6 +38,7 @@ LAYERS = (
         "*_client",
         "*_search",
         "*_lines",
+        "changes",
         "journal",
         "denials",
         "listing",
