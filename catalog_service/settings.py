@@ -4,10 +4,10 @@ from typing import Annotated
 
 from pydantic import Field
 
-from service_runtime.settings import DatabaseSettings, Port, Seconds, ServerSettings
+from service_runtime.settings import DatabaseSettings, Port, Seconds, ServerSettings, WatchSettings
 
 
-class CatalogSettings(DatabaseSettings, ServerSettings):
+class CatalogSettings(DatabaseSettings, ServerSettings, WatchSettings):
     """Where the service listens, and how much it answers at once. The defaults are the contract's."""
 
     catalog_port: Port = 50051
@@ -24,3 +24,6 @@ class CatalogSettings(DatabaseSettings, ServerSettings):
     groups_in_flight_max: Annotated[int, Field(ge=1, le=16)] = 2
     reservations_waiting_max: Annotated[int, Field(ge=1_000, le=1_000_000)] = 10_000
     multiples_in_flight_max: Annotated[int, Field(ge=1, le=64)] = 4
+
+    watched_discs_max: Annotated[int, Field(ge=100, le=100_000)] = 1_000
+    """Different discs that may be watched at once, in each worker; each is looked at every WATCH_INTERVAL_S. More are OVERLOADED."""

@@ -1,6 +1,6 @@
 """Orders in their table. Every change of status is conditional on the old one, and answers the row as it is after it."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from uuid import UUID, uuid4
 
 import asyncpg
@@ -82,12 +82,26 @@ SELECT * FROM decided
 """
 
 
-class OrderRepository:
-    """Reads and writes orders. Raises DatabaseUnavailable; a write may have been committed then."""
+def _tell_nobody(_: Iterable[UUID]) -> None:
+    pass
 
-    def __init__(self, *, database: Database, recovery_age_s: float) -> None:
+
+class OrderRepository:
+    """Reads and writes orders. Raises DatabaseUnavailable; a write may have been committed then.
+
+    `changed` is told the ids of orders whose status was written, as a hint for those who watch them.
+    """
+
+    def __init__(
+        self,
+        *,
+        database: Database,
+        recovery_age_s: float,
+        changed: Callable[[Iterable[UUID]], None] = _tell_nobody,
+    ) -> None:
         self._database = database
         self._recovery_age_s = recovery_age_s
+        self._changed = changed
 
     async def find(self, order_id: UUID) -> Order | None:
         """Looks for an order by a write, so that what is answered from it is as durable as its first answer was."""
@@ -114,6 +128,7 @@ class OrderRepository:
         columns = zip(*[decision_row(order, answer) for order, answer in by_id], strict=True)
         work_ids = {order.work_id for order, _ in answers if order.work_id is not None}
         rows = await self._write(DECIDE, *columns, list(work_ids))
+        self._changed(order.id for order, _ in answers)
         missed = [row["id"] for row in rows if row["id"] is not None]
         others = {order.id: order for order in [await self.find(order_id) for order_id in missed] if order is not None}
         decide_time = rows[0]["decide_time"]
@@ -122,11 +137,14 @@ class OrderRepository:
     async def mark_cancelling(self, order_id: UUID, cancel_request_id: str | None) -> Order:
         """PENDING, or CONFIRMED with no return under way, becomes CANCELLING. Answers the order as it is after that."""
         rows = await self._write(MARK_CANCELLING, order_id, cancel_request_id, uuid4(), self._recovery_age_s)
+        self._changed([order_id])
         return await self._after(order_id, rows)
 
     async def finish_cancel(self, order: Order) -> Order:
         """CANCELLING becomes CANCELLED. Answers the order as it is after that."""
-        return await self._after(order.id, await self._write(FINISH_CANCEL, order.id, order.work_id))
+        rows = await self._write(FINISH_CANCEL, order.id, order.work_id)
+        self._changed([order.id])
+        return await self._after(order.id, rows)
 
     async def _write(self, sql: str, *arguments: object) -> list[asyncpg.Record]:
         async def write(connection: Connection) -> list[asyncpg.Record]:

@@ -4,10 +4,10 @@ from typing import Annotated
 
 from pydantic import Field
 
-from service_runtime.settings import Address, DatabaseSettings, Port, Seconds, ServerSettings
+from service_runtime.settings import Address, DatabaseSettings, Port, Seconds, ServerSettings, WatchSettings
 
 
-class OrderSettings(DatabaseSettings, ServerSettings):
+class OrderSettings(DatabaseSettings, ServerSettings, WatchSettings):
     """What the environment says; see the defaults."""
 
     order_port: Port = 50053

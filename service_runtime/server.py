@@ -40,9 +40,11 @@ class GrpcServer:
         place: Place,
         service_names: Sequence[str],
         ping: Callable[[], Awaitable[None]],
+        end_watches: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
         self._settings = settings
         self._place = place
+        self._end_watches = end_watches
         self._names = tuple(service_names)
         self._health = DrainingHealthServicer()
         self._monitor = HealthMonitor(
@@ -96,6 +98,8 @@ class GrpcServer:
         await self._health.drain()
         await cancelled_quietly(monitoring)
         stopping = asyncio.create_task(self.grpc.stop(self._settings.drain_timeout_s))
+        if self._end_watches is not None:
+            await self._end_watches()
         idle = asyncio.create_task(self._calls.idle())
         await asyncio.wait([stopping, idle], return_when=asyncio.FIRST_COMPLETED)
         await cancelled_quietly(idle)

@@ -65,6 +65,15 @@ class ServerSettings(BaseSettings):
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 
 
+class WatchSettings(BaseSettings):
+    """How many a service lets watch, and how often it looks for them."""
+
+    watches_max: Annotated[int, Field(ge=1, le=100_000)] = 500
+    """Calls that may watch at once, in each worker; more are refused as OVERLOADED. Each counts as a running call too."""
+    watch_interval_s: Seconds = 0.1
+    """Seconds between two looks for what other processes changed, while anybody watches: as long may a change wait to be told."""
+
+
 AnySettings = TypeVar("AnySettings", bound=BaseSettings)
 
 

@@ -29,7 +29,7 @@ LAYERS = (
     ("servicer",),
     ("*mapping",),
     ("audit", "batch", "cancellation", "recovery", "streams"),
-    ("placement", "returning", "taking"),
+    ("placement", "returning", "taking", "watching"),
     ("processing", "return_processing"),
     (
         "repository",
@@ -38,6 +38,7 @@ LAYERS = (
         "*_client",
         "*_search",
         "*_lines",
+        "changes",
         "journal",
         "denials",
         "edits",
