@@ -14,6 +14,8 @@ from local_shop.report import say
 from local_shop.shop import LocalShop, ShopOptions
 from local_shop.shop_env import SHOP_ENV, ShopEnv
 
+# Settings that reach the services from the environment of `make run`; all else of it stays outside.
+PASSED_ON = {"catalog": ("STOCK_STRATEGY", "USE_OPTIMISTIC_CC"), "order": ("ORDER_MODE",)}
 JOHN_DOE = "0e92cf1e-7bc4-4f9e-8eb6-3c88627efecb"
 WE_ARE_REACTIVE = "bcd8a0e9-dc0a-4ae7-a783-458542e2cc39"
 
@@ -28,7 +30,7 @@ def run_shop(ports: Mapping[str, int], shop_dir: Path) -> None:
         env_file.unlink(missing_ok=True)
         server = stack.enter_context(LocalPostgres(data_dir=shop_dir / "postgres"))
         passwords = provision(server)
-        shop = stack.enter_context(LocalShop(server, passwords, ShopOptions(ports=ports)))
+        shop = stack.enter_context(LocalShop(server, passwords, ShopOptions(ports=ports, settings=_passed_on())))
         stack.callback(env_file.unlink, missing_ok=True)
         env = ShopEnv.of(shop)
         say(_welcome(env, env_file))
@@ -36,6 +38,13 @@ def run_shop(ports: Mapping[str, int], shop_dir: Path) -> None:
         _wait_until_one_ends([server.pid, *(process.pid for process in shop.processes)])
         shop.raise_if_ended()
         raise LocalShopError(f"PostgreSQL ended; see {server.log_file}.")
+
+
+def _passed_on() -> dict[str, dict[str, str]]:
+    return {
+        service: {name: os.environ[name] for name in names if name in os.environ}
+        for service, names in PASSED_ON.items()
+    }
 
 
 @contextmanager
