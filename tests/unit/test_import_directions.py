@@ -41,12 +41,13 @@ LAYERS = (
         "changes",
         "journal",
         "denials",
+        "edits",
         "listing",
         "movements",
         "reservations",
         "returns",
     ),
-    ("settings", "model", "return_model", "sold_out", "errors", "cpf", "merge", "__init__"),
+    ("settings", "model", "known_customers", "return_model", "sold_out", "errors", "cpf", "merge", "__init__"),
 )
 WIRE = ("__main__", "servicer", "*mapping", "*_client")
 DATA_LAYER = LAYERS[-2]
