@@ -202,8 +202,8 @@ class RecordShop:
     async def watch_order(self, order_id: str, *, timeout_s: float = WATCH_TIMEOUT_S) -> AsyncIterator[order_pb2.Order]:
         """Follows an order until it is final, which is CONFIRMED, REJECTED or CANCELLED: as it is now, then at each change of its status.
 
-        Goes on by itself where a connection or a process of the service is lost. Raises OrderNotFound; DeadlineExceeded, or why it
-        could not go on, if the time or the attempts are used up before.
+        Goes on by itself where a connection or a process of the service is lost. Raises OrderNotFound; DeadlineExceeded if
+        the time is up before, or why it could not go on if the attempts are used up.
         """
         request = order_pb2.WatchOrderRequest(id=order_id)
         status = None

@@ -6,7 +6,6 @@ from typing import TypeVar
 
 import grpc
 
-from recordshop import outcome
 from recordshop.error_details import error_from_rpc
 from recordshop.errors import ShopError
 from recordshop.retry import RetryPolicy, is_worth_repeating
@@ -24,7 +23,7 @@ async def follow(
 ) -> AsyncIterator[Response]:
     """Answers a stream's messages; opens it again, with what `request` answers then, whenever it breaks and that is worth it.
 
-    Attempts are counted from the last message on. Raises why it broke the last time: DeadlineExceeded if it did not but the time is up.
+    Attempts are counted from the last message on. Raises why it broke the last time, which is DeadlineExceeded when the time is up.
     """
     if timeout_s <= 0:
         raise ValueError("timeout_s must be positive: a watch without time could never be answered")
@@ -47,5 +46,5 @@ async def follow(
         delay_s = policy.delay_s(len(errors), errors[-1])
         out_of_attempts = len(errors) >= policy.attempts_max
         if out_of_attempts or not is_worth_repeating(errors[-1]) or delay_s >= deadline_s - loop.time():
-            raise outcome.of_read(errors)
+            raise errors[-1]
         await asyncio.sleep(delay_s)
