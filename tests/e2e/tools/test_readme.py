@@ -1,6 +1,7 @@
 """The README's grpcurl lines, run as they stand; only the shop's addresses are the tests' own.
 
-A block with a comment that begins with `# Refused` shows an error: its last command must be answered with one.
+A block with a comment that begins with `# Refused` shows an error: its last command must be answered with one. One that begins with `# For`
+shows a stream without an end, which the command's own time ends.
 """
 
 import os
@@ -8,6 +9,7 @@ import re
 import subprocess
 from pathlib import Path
 
+import grpc
 import pytest
 
 from local_shop.shop import LocalShop
@@ -23,6 +25,7 @@ BLOCKS = [
 BLOCK_TIMEOUT_S = 60.0
 # grpcurl exits with 64 and the status code.
 STATUS_EXITS = range(64 + 1, 64 + 17)
+DEADLINE_EXIT = 64 + grpc.StatusCode.DEADLINE_EXCEEDED.value[0]
 
 # The first build of a Go program takes minutes.
 pytestmark = pytest.mark.timeout(900)
@@ -46,6 +49,8 @@ def test_the_commands_work_as_they_stand(block: str, grpcurl: Path, local_shop: 
     )
     if re.search(r"^# Refused", block, re.MULTILINE):
         assert done.returncode in STATUS_EXITS, done.stderr
+    elif re.search(r"^# For ", block, re.MULTILINE):
+        assert (done.returncode, bool(done.stdout)) == (DEADLINE_EXIT, True), done.stderr
     else:
         assert done.returncode == 0, done.stderr
 
