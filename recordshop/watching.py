@@ -23,7 +23,8 @@ async def follow(
 ) -> AsyncIterator[Response]:
     """Answers a stream's messages; opens it again, with what `request` answers then, whenever it breaks and that is worth it.
 
-    Attempts are counted from the last message on. Raises why it broke the last time, which is DeadlineExceeded when the time is up.
+    Attempts are counted from the last message on, or from the last stream that stood for longer than one attempt at a call may take. Raises
+    why it broke the last time, which is DeadlineExceeded when the time is up.
     """
     if timeout_s <= 0:
         raise ValueError("timeout_s must be positive: a watch without time could never be answered")
@@ -31,12 +32,15 @@ async def follow(
     deadline_s = loop.time() + timeout_s
     errors: list[ShopError] = []
     while True:
-        call = method(request(), timeout=deadline_s - loop.time(), wait_for_ready=bool(errors))
+        opened_s = loop.time()
+        call = method(request(), timeout=deadline_s - opened_s, wait_for_ready=bool(errors))
         try:
             async for message in call:
                 errors.clear()
                 yield message
         except grpc.aio.AioRpcError as rpc_error:
+            if loop.time() - opened_s > policy.attempt_timeout_s:
+                errors.clear()
             errors.append(error_from_rpc(rpc_error))
             errors[-1].__cause__ = rpc_error
         else:

@@ -1,6 +1,6 @@
 """The changes of discs' stock: each move is counted and kept by the statement that makes it, and read by those who watch."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from itertools import groupby
 from operator import itemgetter
 
@@ -79,9 +79,4 @@ def _found(position: Position, rows: Sequence[asyncpg.Record]) -> Found:
         return RevisionAhead(metadata | {"revision": str(seen), "newest": str(newest)})
     if any(row["revision"] is None for row in rows):
         return RevisionTooOld(metadata | {"revision": str(seen), "oldest": str(max(0, newest - KEPT_MAX))})
-    return list(_changes(rows))
-
-
-def _changes(rows: Sequence[asyncpg.Record]) -> Iterator[StockChange]:
-    for row in rows:
-        yield StockChange(row["disc_id"], row["revision"], row["stock"], row["change_time"])
+    return [StockChange(disc_id, row["revision"], row["stock"], row["change_time"]) for row in rows]

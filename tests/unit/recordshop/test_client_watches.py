@@ -4,7 +4,7 @@ import grpc
 import pytest
 
 from recordshop.catalog.v1 import stock_pb2
-from recordshop.client import DeadlineExceeded, OrderNotFound, RecordShop, RevisionTooOld
+from recordshop.client import DeadlineExceeded, OrderNotFound, RecordShop, RetryPolicy, RevisionTooOld
 from recordshop.errors import NotAccepted, Overloaded
 from recordshop.order.v1 import order_pb2
 from tests.unit.recordshop.fake_shop import End, FakeShop, Silence, failed
@@ -58,6 +58,14 @@ async def test_a_service_that_stays_away_is_told_as_what_it_last_said(fake: Fake
     with pytest.raises(NotAccepted):
         await orders(shop)
     assert len(fake.requests) == 5
+
+
+async def test_breaks_of_streams_that_stood_for_long_are_not_counted(fake: FakeShop) -> None:
+    fake.script = [*[GONE] * 20, CONFIRMED, End()]
+    # To this policy every stream has stood for long.
+    policy = RetryPolicy(attempts_max=2, attempt_timeout_s=0.0, backoff_max_s=0.01)
+    async with RecordShop(order=fake.address, retry=policy) as shop:
+        assert await orders(shop) == [CONFIRMED]
 
 
 async def test_a_service_with_too_many_watches_is_asked_again_when_it_says_so(fake: FakeShop, shop: RecordShop) -> None:
