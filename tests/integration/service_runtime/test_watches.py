@@ -39,6 +39,9 @@ SELECT id, next, stock FROM moved, generate_series(greatest(revision - $2, revis
 ON CONFLICT (disc_id, slot) DO UPDATE SET revision = excluded.revision, stock = excluded.stock
 """
 
+LOOKED_UP = "SELECT idx_scan FROM pg_stat_user_indexes WHERE indexrelname = 'discs_pkey'"
+# As in the settings.
+INTERVAL_S = 0.1
 # A connection of which a caller who does not read takes in no more than 64 KiB.
 NARROW = [("grpc.enable_http_proxy", 0), ("grpc.http2.bdp_probe", 0), ("grpc.use_local_subchannel_pool", 1)]
 
@@ -55,6 +58,11 @@ class Busy:
     def moving(self) -> list[str]:
         """The discs that move."""
         return self.discs[:MOVING]
+
+    async def looked_up(self) -> int:
+        """Counts how often a disc was looked up by its key."""
+        await self._connection.execute("SELECT pg_stat_clear_snapshot()")
+        return int(await self._connection.fetchval(LOOKED_UP))
 
     async def move(self, count: int) -> None:
         """Moves the stock of these so many times."""
@@ -137,6 +145,19 @@ async def test_more_discs_than_the_limit_are_refused_and_watched_ones_are_not(bu
             assert (await refusal_of(refused.next())).reason == "OVERLOADED"
         async with watching(busy.shop.stock, busy.discs[0]) as watched:
             assert (await watched.next()).revision == 0
+
+
+async def test_all_who_watch_are_looked_for_together(busy: Busy) -> None:
+    disc = busy.discs[0]
+    async with AsyncExitStack() as stack:
+        for _ in range(WATCHES_MAX):
+            watch = await stack.enter_async_context(watching(busy.shop.stock, disc))
+            await watch.next()
+        first, started_s = await busy.looked_up(), time.monotonic()
+        # PostgreSQL tells of what its backends did once a second.
+        looked_up = await eventually(busy.looked_up, lambda count: count >= first + 30)
+        took_s = time.monotonic() - started_s
+    assert looked_up - first <= took_s / INTERVAL_S + 2 / INTERVAL_S
 
 
 async def test_callers_who_do_not_read_cost_little_and_miss_nothing_that_is_kept(busy: Busy) -> None:
