@@ -3,10 +3,11 @@
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from docs.generate import configuration
+from docs.generate import api, configuration
 
 DOCS = Path(__file__).parents[1]
 
 PAGES: Mapping[Path, Callable[[], str]] = {
+    DOCS / "api.md": api.render,
     DOCS / "configuration.md": configuration.render,
 }
