@@ -12,6 +12,7 @@ import structlog
 from google.protobuf.message import DecodeError
 from grpc_status import rpc_status
 
+from service_runtime import tracing
 from service_runtime.errors import Internal, InvalidArgument, Overloaded, ServiceError, Violation
 
 Handler = Any  # grpc has no type for handlers of its asyncio server.
@@ -141,6 +142,7 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
         if isinstance(error, grpc.aio.AbortError):
             raise error
         answer = error if isinstance(error, ServiceError) else Internal()
+        tracing.note("reason", answer.reason)
         if answer is not error:
             log.error("call failed", method=method, error=type(error).__name__, trace=_frames(error))
         elif isinstance(answer, Overloaded):

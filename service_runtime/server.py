@@ -10,6 +10,7 @@ import grpc
 import structlog
 from grpc_health.v1 import health, health_pb2_grpc
 
+from service_runtime import tracing
 from service_runtime.health import DrainingHealthServicer, HealthMonitor
 from service_runtime.interceptor import CallInterceptor, cancelled_quietly
 from service_runtime.place import Place, cannot_listen
@@ -56,7 +57,7 @@ class GrpcServer:
         )
         self._calls = CallInterceptor(running_max=settings.calls_running_max, slow_call_s=settings.slow_call_s)
         self.grpc = grpc.aio.server(
-            interceptors=[self._calls],
+            interceptors=[*tracing.interceptors(), self._calls],
             options=[
                 # With it on, as is grpc's default, a second server on the port would silently take half of the calls.
                 ("grpc.so_reuseport", int(place.is_shared)),
