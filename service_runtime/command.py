@@ -33,7 +33,12 @@ def run_service(
     asked = _parser(service).parse_args(arguments)
     settings = load_settings(settings_kind, **({} if asked.workers is None else {"workers": asked.workers}))
     require_tracing(settings)
-    configure_logs(service=service, level=settings.log_level)
+    configure_logs(
+        service=service,
+        level=settings.log_level,
+        form=settings.log_format,
+        lines_max_per_s=settings.log_lines_max_per_s,
+    )
     if asked.worker is not None:
         structlog.contextvars.bind_contextvars(worker=asked.worker)
         with socket.socket(fileno=sys.stdin.fileno()) as line:

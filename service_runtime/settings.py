@@ -113,6 +113,13 @@ class ServerSettings(TracingSettings):
     health_interval_s: Seconds = 0.5
     health_timeout_s: Seconds = 2.0
     log_level: Literal["debug", "info", "warning", "error"] = "info"
+    """The least weight of lines that are logged; `warning` leaves out starts, ends, recoveries and sampled calls."""
+    log_format: Literal["json", "console"] | None = None
+    """One JSON object a line, or something for people to read; unset, it is `console` on a terminal and `json` elsewhere."""
+    log_calls_share: Annotated[float, Field(ge=0, le=1)] = 0.0
+    """Share of the calls logged that are neither slow nor failed; a line for each would cost a quarter of what the calls do."""
+    log_lines_max_per_s: Annotated[int, Field(ge=1, le=100_000)] = 50
+    """Lines of one kind logged in a second, in each process; the next line says how many were left out, as of failed calls in an outage."""
 
 
 class WatchSettings(BaseSettings):

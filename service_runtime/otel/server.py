@@ -2,13 +2,13 @@
 
 import inspect
 from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import Any, cast
+from typing import Any
 
 import grpc
-from google.protobuf.message import Message
 from opentelemetry.trace import SpanContext, SpanKind
 
 from service_runtime import tracing
+from service_runtime.call_context import code_of, id_of
 from service_runtime.otel.spans import OtelSpan, Spans, remote
 from service_runtime.trace_parent import HEADER, TraceParent
 
@@ -18,7 +18,6 @@ Context = grpc.aio.ServicerContext[Any, Any]
 NOT_TRACED = "/grpc."
 STATE_HEADER = "tracestate"
 HEADERS = frozenset({HEADER, STATE_HEADER})
-CODES = {code.value[0]: code for code in grpc.StatusCode}
 # What the semantic conventions count as a server's error; the other codes are the caller's own affair.
 FAULTS = frozenset(
     {
@@ -67,7 +66,8 @@ class TracingInterceptor(grpc.aio.ServerInterceptor):
             span = self._begin(method, parent)
             try:
                 response = await behaviour(request, context)
-                _note_id(span, response)
+                for name, value in id_of(response).items():
+                    span.note(name, value)
                 return response
             finally:
                 _end(span, context)
@@ -97,16 +97,8 @@ class TracingInterceptor(grpc.aio.ServerInterceptor):
 
 
 def _end(span: OtelSpan, context: Context) -> None:
-    # Its type says StatusCode; what it answers is the number, as far as one was set.
-    number = cast("int | None", context.code()) or 0
-    code = grpc.StatusCode.CANCELLED if context.cancelled() else CODES.get(number, grpc.StatusCode.UNKNOWN)
+    code = code_of(context)
     span.set("rpc.grpc.status_code", code.value[0])
     if code in FAULTS:
         span.fail_as(code.name)
     span.end()
-
-
-def _note_id(span: OtelSpan, response: Message | None) -> None:
-    """Tells which one it was, where the answer is one thing that has an id."""
-    if response is not None and "id" in response.DESCRIPTOR.fields_by_name:
-        span.note(f"{response.DESCRIPTOR.name.lower()}_id", response.id)  # type: ignore[attr-defined]
