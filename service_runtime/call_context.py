@@ -1,7 +1,7 @@
 """Which call something is done for: so that the log lines of one call can be found together."""
 
 from contextvars import ContextVar
-from typing import Any, cast
+from typing import Any
 
 import grpc
 
@@ -26,9 +26,11 @@ def trace_id() -> str | None:
 
 def code_of(call: "grpc.aio.ServicerContext[Any, Any]") -> grpc.StatusCode:
     """How a call was answered, as far as it was."""
-    # Its type says StatusCode; what it answers is the number, if one was set.
-    number = cast("int | None", call.code()) or 0
-    return grpc.StatusCode.CANCELLED if call.cancelled() else CODES.get(number, grpc.StatusCode.UNKNOWN)
+    if call.cancelled():
+        return grpc.StatusCode.CANCELLED
+    # Whatever its type says: a code as it was set, a number where grpc set one, and nothing as long as all is well.
+    code: Any = call.code()
+    return code if isinstance(code, grpc.StatusCode) else CODES.get(code or 0, grpc.StatusCode.UNKNOWN)
 
 
 def id_of(answer: Any) -> dict[str, str]:
