@@ -4,8 +4,9 @@ import asyncio
 import logging
 import threading
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import asynccontextmanager, suppress
+from contextvars import copy_context
 from importlib.metadata import version
 from typing import Any
 from uuid import uuid4
@@ -25,6 +26,7 @@ from service_runtime.settings import TracingSettings
 DISTRIBUTION = "record-shop"
 # How long the last spans may take to leave a process that ends; after that they are lost, and nobody waits for them.
 FLUSH_TIMEOUT_S = 2.0
+CUT_OFF_TIMEOUT_S = 1.0
 # How often the log tells of a collector that is away.
 OUTAGE_TOLD_EVERY_S = 60.0
 LIBRARY = "opentelemetry"
@@ -83,17 +85,25 @@ async def _flush(provider: TracerProvider, exporter: OTLPSpanExporter) -> None:
 
     def shut_down() -> None:
         provider.shutdown()
-        loop.call_soon_threadsafe(flushed.set)
+        # Unless the loop is gone, since this took too long.
+        with suppress(RuntimeError):
+            loop.call_soon_threadsafe(flushed.set)
 
     threading.Thread(target=shut_down, name="last spans", daemon=True).start()
-    try:
-        async with asyncio.timeout(FLUSH_TIMEOUT_S):
-            await flushed.wait()
-    except TimeoutError:
+    if not await _within(FLUSH_TIMEOUT_S, flushed.wait()):
         log.warning("the last spans were not sent in time")
-        # Cuts off what is under way; then the thread ends at once.
+        # Cuts off what is under way, after which the thread ends.
         exporter.shutdown()
-        await flushed.wait()
+        await _within(CUT_OFF_TIMEOUT_S, flushed.wait())
+
+
+async def _within(timeout_s: float, waiting: Coroutine[Any, Any, Any]) -> bool:
+    try:
+        async with asyncio.timeout(timeout_s):
+            await waiting
+    except TimeoutError:
+        return False
+    return True
 
 
 def _hear_warnings() -> None:
@@ -108,6 +118,8 @@ class _RareWarnings(logging.Handler):
 
     def __init__(self) -> None:
         super().__init__(logging.WARNING)
+        # Of the process: the thread that sends knows nothing of what its log lines have in common.
+        self._context = copy_context()
         self._told_s = -OUTAGE_TOLD_EVERY_S
         self._untold = 0
 
@@ -116,5 +128,5 @@ class _RareWarnings(logging.Handler):
         if now_s - self._told_s < OUTAGE_TOLD_EVERY_S:
             self._untold += 1
             return
-        log.warning("spans are not sent", what=record.getMessage(), untold=self._untold)
+        self._context.copy().run(log.warning, "spans are not sent", what=record.getMessage(), untold=self._untold)
         self._told_s, self._untold = now_s, 0
