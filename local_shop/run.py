@@ -11,13 +11,14 @@ from local_shop.errors import LocalShopError
 from local_shop.postgres import LocalPostgres
 from local_shop.provision import provision
 from local_shop.report import say
-from local_shop.shop import LocalShop, ShopOptions
+from local_shop.shop import SERVICES, LocalShop, ShopOptions
 from local_shop.shop_env import SHOP_ENV, ShopEnv
 
 # Settings that reach the services from the environment of `make run`; all else of it stays outside.
 PASSED_ON = {"catalog": ("STOCK_STRATEGY", "USE_OPTIMISTIC_CC"), "order": ("ORDER_MODE",)}
 JOHN_DOE = "0e92cf1e-7bc4-4f9e-8eb6-3c88627efecb"
 WE_ARE_REACTIVE = "bcd8a0e9-dc0a-4ae7-a783-458542e2cc39"
+TELEMETRY_PREFIXES = ("OTEL_", "LOG_")
 
 
 def run_shop(ports: Mapping[str, int], shop_dir: Path) -> None:
@@ -41,9 +42,13 @@ def run_shop(ports: Mapping[str, int], shop_dir: Path) -> None:
 
 
 def _passed_on() -> dict[str, dict[str, str]]:
+    """What this process' environment says to each service: of traces and logs to all alike."""
+
+    def is_for(service: str, name: str) -> bool:
+        return name.startswith(TELEMETRY_PREFIXES) or name in PASSED_ON.get(service, ())
+
     return {
-        service: {name: os.environ[name] for name in names if name in os.environ}
-        for service, names in PASSED_ON.items()
+        service: {name: value for name, value in os.environ.items() if is_for(service, name)} for service in SERVICES
     }
 
 
