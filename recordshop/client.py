@@ -6,6 +6,8 @@
 The methods of `RecordShop` repeat their call where that is safe, within their deadline, and raise a `ShopError`.
 Everything else goes through the typed stubs (`shop.orders`, `shop.discs`, `shop.stock`, `shop.customers`): plain gRPC
 calls, never repeated, to be given a `timeout=`; `error_from_rpc` makes a ShopError of what they raise.
+
+In a program that traces by OpenTelemetry, the methods tell the services of the current span.
 """
 
 import uuid
