@@ -96,11 +96,11 @@ $(INSTALLED): pyproject.toml setup.py
 	{ echo "This Python cannot make virtual environments. On Debian: apt install python3-venv" >&2; exit 1; }
 	@echo "Installing into $(VENV) ..."
 	@$(PYTHON) -m venv $(VENV)
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --root-user-action=ignore --editable '.[local,dev]'
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --root-user-action=ignore --editable '.[local,otel,dev]'
 	@touch $@
 
 # Only who runs it pays for Patroni.
 $(FAILOVER): $(INSTALLED)
 	@echo "Installing Patroni into $(VENV) ..."
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --root-user-action=ignore --editable '.[local,dev,failover]'
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --root-user-action=ignore --editable '.[local,otel,dev,failover]'
 	@touch $@

@@ -3,7 +3,7 @@
 import sys
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import Field, SecretStr, StringConstraints, ValidationError, field_validator
+from pydantic import Field, SecretStr, StringConstraints, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from service_runtime.postgres_hosts import PostgresHost, parse_hosts
@@ -63,7 +63,57 @@ class DatabaseSettings(DocumentedSettings):
         return parse_hosts(self.postgres_host, default_port=self.postgres_port)
 
 
-class ServerSettings(DocumentedSettings):
+class TracingSettings(DocumentedSettings):
+    """Whether and how a service traces: OpenTelemetry's own variables, of which an empty one counts as unset.
+
+    The SDK reads further ones by itself, such as OTEL_SERVICE_NAME, OTEL_RESOURCE_ATTRIBUTES and OTEL_EXPORTER_OTLP_HEADERS.
+    """
+
+    otel_exporter_otlp_endpoint: str = ""
+    """Where traces are sent by OTLP over gRPC, such as `http://127.0.0.1:4317`; naming it switches tracing on, and empty leaves it off."""
+    otel_exporter_otlp_traces_endpoint: str = ""
+    """The same for traces alone, where other telemetry goes elsewhere."""
+    otel_exporter_otlp_protocol: Literal["grpc"] = "grpc"
+    """How traces are sent; the services speak OTLP over gRPC only."""
+    otel_traces_exporter: Literal["otlp", "none"] = "otlp"
+    """`none` leaves tracing off although an endpoint is named."""
+    otel_sdk_disabled: bool = False
+    """`true` leaves tracing off although an endpoint is named."""
+    otel_traces_sampler: Literal[
+        "always_on",
+        "always_off",
+        "traceidratio",
+        "parentbased_always_on",
+        "parentbased_always_off",
+        "parentbased_traceidratio",
+    ] = "parentbased_always_on"
+    """Which calls are traced. The `parentbased_` ones do as the caller does, if it says; take `parentbased_traceidratio` under load."""
+    otel_traces_sampler_arg: Annotated[float, Field(ge=0, le=1)] = 1.0
+    """The share of calls that the two `traceidratio` samplers choose: 0.01 traces one in a hundred, and costs a few percent of CPU."""
+    otel_span_link_count_limit: Annotated[int, Field(ge=1, le=10_000)] = 1_000
+    """Links of a span at most; a group is linked with each of its orders that is traced, and has as many as a group may have."""
+    otel_bsp_max_queue_size: Annotated[int, Field(ge=1, le=1_000_000)] = 8_192
+    """Spans that may wait to be sent; further ones are dropped, as while the collector is away. Each takes a few kilobytes."""
+    otel_bsp_max_export_batch_size: Annotated[int, Field(ge=1, le=100_000)] = 512
+    """Spans sent at once."""
+    otel_bsp_schedule_delay: Annotated[int, Field(ge=1, le=600_000)] = 5_000
+    """Milliseconds that a span may wait until it is sent."""
+    otel_exporter_otlp_timeout: Seconds = 10.0
+    """Seconds that the collector may take for a batch, with all repetitions, before the batch is dropped."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _empty_is_unset(cls, given: dict[str, Any]) -> dict[str, Any]:
+        return {name: value for name, value in given.items() if value != "" or not name.lower().startswith("otel_")}
+
+    @property
+    def traces(self) -> bool:
+        """Whether the process traces."""
+        has_endpoint = bool(self.otel_exporter_otlp_traces_endpoint or self.otel_exporter_otlp_endpoint)
+        return has_endpoint and self.otel_traces_exporter == "otlp" and not self.otel_sdk_disabled
+
+
+class ServerSettings(TracingSettings):
     """How a service answers."""
 
     bind_address: str = Field(default="127.0.0.1", min_length=1)
@@ -83,7 +133,13 @@ class ServerSettings(DocumentedSettings):
     health_timeout_s: Seconds = 2.0
     """Seconds that such a look may take before the service calls itself NOT_SERVING."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
-    """The least level that is logged."""
+    """The least weight of lines that are logged; `warning` leaves out starts, ends, recoveries and sampled calls."""
+    log_format: Literal["json", "console"] | None = None
+    """One JSON object a line, or something for people to read; unset, it is `console` on a terminal and `json` elsewhere."""
+    log_calls_share: Annotated[float, Field(ge=0, le=1)] = 0.0
+    """Share of the calls logged that are neither slow nor failed; a line for each would cost a quarter of what the calls do."""
+    log_lines_max_per_s: Annotated[int, Field(ge=1, le=100_000)] = 50
+    """Lines of one kind logged in a second, in each process; the next line says how many were left out, as of failed calls in an outage."""
 
 
 class WatchSettings(DocumentedSettings):
