@@ -8,6 +8,7 @@ import asyncpg
 
 from order_service.model import Order, Placement
 from order_service.rows import literal_row, new_order, order_from_row
+from service_runtime import tracing
 from service_runtime.database import Connection, Database
 
 CHANNEL = "order_queue"
@@ -53,8 +54,8 @@ WITH draft AS (
     WHERE queue_partitions.partition = locked.partition
     RETURNING queue_partitions.partition, last_position
 ), opened AS (
-    INSERT INTO order_queue (partition, position, order_ids)
-    SELECT partition, last_position, order_ids FROM next JOIN queued USING (partition)
+    INSERT INTO order_queue (partition, position, order_ids, trace_parent)
+    SELECT partition, last_position, order_ids, $15::text FROM next JOIN queued USING (partition)
     ORDER BY partition
 ), told AS (
     SELECT pg_notify($14, '') WHERE EXISTS (SELECT 1 FROM queued)
@@ -68,7 +69,7 @@ WAITING_PARTITIONS = (
     "SELECT partition, sum(cardinality(order_ids))::integer AS orders FROM order_queue GROUP BY partition"
 )
 
-HEAD = "SELECT position, order_ids FROM order_queue WHERE partition = $1 ORDER BY position LIMIT $2"
+HEAD = "SELECT position, order_ids, trace_parent FROM order_queue WHERE partition = $1 ORDER BY position LIMIT $2"
 
 CLOSE = """
 DELETE FROM order_queue
@@ -80,10 +81,11 @@ WHERE partition = $1 AND position = ANY ($2::bigint[]) AND NOT EXISTS (
 
 @dataclass(frozen=True)
 class QueuedGroup:
-    """What one group put into a partition: orders in the order of their arrival."""
+    """What one group put into a partition: orders in the order of their arrival; trace_parent names its span if it was traced."""
 
     position: int
     order_ids: Sequence[UUID]
+    trace_parent: str | None
 
 
 class OrderQueue:
@@ -117,7 +119,7 @@ class OrderQueue:
         )
 
         async def enqueue(connection: Connection) -> list[asyncpg.Record]:
-            return await connection.fetch(ENQUEUE, *columns, CHANNEL)
+            return await connection.fetch(ENQUEUE, *columns, CHANNEL, tracing.trace_parent())
 
         rows = await self._database.run(enqueue)
         existing = {row["id"]: order_from_row(row) for row in rows if row["id"] is not None}
@@ -138,7 +140,7 @@ class OrderQueue:
     async def head(self, partition: int, groups_max: int) -> list[QueuedGroup]:
         """Reads who is first in line."""
         rows = await self._database.fetch(HEAD, partition, groups_max)
-        return [QueuedGroup(row["position"], row["order_ids"]) for row in rows]
+        return [QueuedGroup(*row) for row in rows]
 
     async def close(self, partition: int, groups: Sequence[QueuedGroup]) -> None:
         """Takes groups out of the line of which no order is PENDING any more."""

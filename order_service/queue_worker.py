@@ -11,6 +11,7 @@ from order_service.order_queue import CHANNEL, OrderQueue, QueuedGroup
 from order_service.processing import OrderProcessing
 from order_service.queue_leases import QueueLeases
 from order_service.repository import OrderRepository
+from service_runtime import tracing
 from service_runtime.database import Database
 from service_runtime.deadline import Deadline
 from service_runtime.errors import ServiceError
@@ -110,10 +111,13 @@ class QueueWorker:
         """Works on a partition until nobody waits in it, or it is another's; if a step fails, the head is tried again after poll_s."""
         try:
             while partition in self._leases.held:
-                groups = await self._queue.head(partition, GROUPS_MAX)
+                groups: Sequence[QueuedGroup] = await self._queue.head(partition, GROUPS_MAX)
                 if not groups:
                     return
-                if not await self._settle(partition, self._first_that_fit(groups)):
+                groups = self._first_that_fit(groups)
+                with tracing.linked_span("queue", *[group.trace_parent for group in groups]):
+                    are_decided = await self._settle(partition, groups)
+                if not are_decided:
                     await asyncio.sleep(self._poll_s)
         except ServiceError as error:
             log.warning("a partition waits", partition=partition, reason=error.reason)

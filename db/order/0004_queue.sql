@@ -19,6 +19,8 @@ CREATE TABLE order_queue (
     position bigint NOT NULL,
     order_ids uuid [] NOT NULL CHECK (cardinality(order_ids) BETWEEN 1 AND 1000),
     create_time timestamptz NOT NULL DEFAULT now(),
+    -- Who took the group in, as W3C's traceparent, if that was traced.
+    trace_parent text CHECK (octet_length(trace_parent) <= 64),
     PRIMARY KEY (partition, position)
 ) WITH (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 1000);
 
