@@ -61,9 +61,6 @@ COMPOSE = (
 ELSEWHERE: Mapping[str, tuple[str, Sequence[Variable]]] = MappingProxyType(
     {
         "Make": ("Variables that the commands of the Makefile read, as in `DEMO_SECONDS=10 make demo`.", MAKE),
-        "Compose": (
-            "Variables of `docker compose up`, exported or in the file `.env`. Some settings of the services are handed on too.",
-            COMPOSE,
-        ),
+        "Compose": ("Variables of `docker compose up`, exported or in the file `.env` beside `compose.yaml`.", COMPOSE),
     }
 )
