@@ -15,7 +15,7 @@ PUBLISHED := $(firstword $(foreach ref,main origin/main HEAD,$(shell git rev-par
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo run audit ghz bench chaos chaos-mutants failover test check lint format proto clean
+.PHONY: help demo run audit ghz bench chaos chaos-mutants failover test check lint format proto docs clean
 
 help: ## Show this.
 	@echo "Record Shop sells records, and never oversells."
@@ -76,9 +76,13 @@ format: $(STUBS) ## Format Python and protos.
 proto: $(INSTALLED) ## Build the Python stubs from the protos anew.
 	$(BIN)/python protos/generate.py
 
+docs: $(STUBS) ## Write the pages of docs/ anew that are made from the protos, the settings and the errors.
+	@$(BIN)/python -m docs.generate
+
 clean: ## Remove all that was built or installed; the data of `make run` in .shop/ stays.
 	rm -rf $(VENV) .tools build *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	rm -rf recordshop/catalog recordshop/customer recordshop/order
+	rm -rf clients/go/recordshop clients/typescript/node_modules clients/typescript/src/gen clients/typescript/build
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(STUBS): $(PROTOS) protos/generate.py | $(INSTALLED)
