@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from benchmarks.bench import run_bench, write_json
+from benchmarks.bench import run_bench
 from benchmarks.blocks import WARM_UP
+from benchmarks.json_file import write_json
 from benchmarks.picture import PANELS, draw
 from benchmarks.plan import smallest_plan
 from benchmarks.progress import Progress
@@ -52,7 +53,7 @@ async def report(tmp_path_factory: pytest.TempPathFactory) -> Report:
 @pytest.fixture(scope="module")
 def told(report: Report, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     path = tmp_path_factory.mktemp("report") / "bench.json"
-    write_json(report, path)
+    write_json(report.as_json(), path)
     read: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     return read
 
