@@ -8,6 +8,7 @@ from catalog_service.model import PageSizes
 from catalog_service.repository import DiscRepository
 from catalog_service.servicer import CatalogServicer
 from catalog_service.settings import CatalogSettings
+from catalog_service.stock.changes import StockChanges
 from catalog_service.stock.denials import DenialLedger
 from catalog_service.stock.listing import StockListing
 from catalog_service.stock.movements import MovementLedger
@@ -15,12 +16,14 @@ from catalog_service.stock.reservations import ReservationLedger
 from catalog_service.stock.returns import ReturnLedger
 from catalog_service.stock.servicer import StockServicer
 from catalog_service.stock.taking import StockTaking, multiple_lane, single_lane
+from catalog_service.stock.watching import StockWatching
 from recordshop.catalog.v1 import catalog_pb2, catalog_pb2_grpc, stock_pb2, stock_pb2_grpc
 from service_runtime.command import run_service
 from service_runtime.database import Database, open_database
 from service_runtime.group_commit import GroupLimits
 from service_runtime.place import Place
 from service_runtime.server import GrpcServer
+from service_runtime.watching import WatchHub, WatchLimits
 
 SERVICE_NAMES = (
     catalog_pb2.DESCRIPTOR.services_by_name["CatalogService"].full_name,
@@ -33,9 +36,19 @@ async def serve(settings: CatalogSettings, place: Place) -> None:
     async with AsyncExitStack() as stack:
         database = await stack.enter_async_context(open_database(settings))
         taking = await _taking(settings, ReservationLedger(database=database), stack)
-        server = GrpcServer(settings=settings, place=place, service_names=SERVICE_NAMES, ping=database.ping)
+        hub = WatchHub(read=StockChanges(database=database).since, limits=_watch_limits(settings))
+        server = GrpcServer(
+            settings=settings,
+            place=place,
+            service_names=SERVICE_NAMES,
+            ping=database.ping,
+            end_watches=hub.drain,
+        )
         catalog_pb2_grpc.add_CatalogServiceServicer_to_server(_catalog(settings, database), server.grpc)
-        stock_pb2_grpc.add_StockServiceServicer_to_server(_stock(settings, database, taking), server.grpc)
+        stock_pb2_grpc.add_StockServiceServicer_to_server(
+            _stock(settings, database, taking, StockWatching(hub=hub)), server.grpc
+        )
+        await stack.enter_async_context(hub.running())
         await server.run_until_signal()
 
 
@@ -61,7 +74,17 @@ async def _taking(settings: CatalogSettings, ledger: ReservationLedger, stack: A
     )
 
 
-def _stock(settings: CatalogSettings, database: Database, taking: StockTaking) -> StockServicer:
+def _watch_limits(settings: CatalogSettings) -> WatchLimits:
+    return WatchLimits(
+        watches_max=settings.watches_max,
+        watched_max=settings.watched_discs_max,
+        interval_s=settings.watch_interval_s,
+    )
+
+
+def _stock(
+    settings: CatalogSettings, database: Database, taking: StockTaking, watching: StockWatching
+) -> StockServicer:
     return StockServicer(
         taking=taking,
         denials=DenialLedger(database=database),
@@ -69,6 +92,7 @@ def _stock(settings: CatalogSettings, database: Database, taking: StockTaking) -
         returns=ReturnLedger(database=database),
         movements=MovementLedger(database=database),
         listing=StockListing(database=database),
+        watching=watching,
         page_sizes=PageSizes(default=settings.page_size_default, largest=settings.page_size_max),
         ledger_page_sizes=PageSizes(default=settings.ledger_page_size_default, largest=settings.ledger_page_size_max),
         call_timeout_s=settings.call_timeout_s,

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from customer_service.edits import CustomerEdits
 from customer_service.model import PageSizes
 from customer_service.repository import CustomerRepository
 from customer_service.servicer import CustomerServicer
@@ -19,8 +20,10 @@ async def serve(settings: CustomerSettings, place: Place) -> None:
     """Puts the service together and runs it until it is told to stop."""
     async with open_database(settings) as database:
         server = GrpcServer(settings=settings, place=place, service_names=[SERVICE_NAME], ping=database.ping)
+        customers = CustomerRepository(database=database)
         servicer = CustomerServicer(
-            customers=CustomerRepository(database=database),
+            customers=customers,
+            edits=CustomerEdits(database=database, customers=customers),
             page_sizes=PageSizes(default=settings.page_size_default, largest=settings.page_size_max),
             batch_size_max=settings.batch_size_max,
         )

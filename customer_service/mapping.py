@@ -8,7 +8,15 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from customer_service.cpf import read_cpf
-from customer_service.model import Customer, CustomerDraft, CustomerEdit
+from customer_service.model import (
+    NOTHING_KEPT,
+    BatchAnswer,
+    Customer,
+    CustomerBatch,
+    CustomerDraft,
+    CustomerEdit,
+    SyncToken,
+)
 from recordshop.customer.v1 import customer_pb2
 from service_runtime.timestamps import timestamp
 from service_runtime.validation import Fields, reading_fields
@@ -23,6 +31,7 @@ PHONE_DIGITS_MIN = 3
 PHONE_DIGITS_MAX = 15
 BIRTH_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 BIRTH_DATE_MIN = date(1900, 1, 1)
+SYNC_TOKEN = re.compile(r"([0-9]{1,20}-[0-9A-F]{8})/([0-9]{1,19})")
 READERS: Mapping[str, Callable[[Customer], Any]] = {
     "id": lambda customer: str(customer.id),
     "document": attrgetter("document"),
@@ -61,12 +70,13 @@ def id_from_proto(request: customer_pb2.GetCustomerRequest) -> UUID:
 
 def batch_from_proto(
     request: customer_pb2.BatchGetCustomersRequest, *, count_max: int
-) -> tuple[list[UUID], Collection[str]]:
+) -> tuple[CustomerBatch, Collection[str]]:
     """Reads whose records are asked for, and which of their fields."""
     with reading_fields() as fields:
-        customer_ids = fields.uuids("ids", request.ids, count_min=1, count_max=count_max)
+        since = _sync_token(fields, request.sync_token) if request.HasField("sync_token") else None
+        customer_ids = fields.uuids("ids", request.ids, count_min=int(since is None), count_max=count_max)
         wanted = fields.mask("read_mask", request.read_mask, editable=READERS, populated=READERS)
-    return customer_ids, wanted
+    return CustomerBatch(ids=customer_ids, skip_missing=request.skip_missing, since=since), wanted
 
 
 def edit_from_proto(request: customer_pb2.UpdateCustomerRequest) -> CustomerEdit:
@@ -93,13 +103,16 @@ def customer_to_proto(customer: Customer, fields: Iterable[str] = READERS) -> cu
     return customer_pb2.Customer(**{field: READERS[field](customer) for field in fields})
 
 
-def customers_to_proto(
-    customers: Iterable[Customer], fields: Collection[str]
-) -> customer_pb2.BatchGetCustomersResponse:
+def batch_to_proto(answer: BatchAnswer, fields: Collection[str]) -> customer_pb2.BatchGetCustomersResponse:
     """Answers these fields of several customers."""
-    return customer_pb2.BatchGetCustomersResponse(
-        customers=[customer_to_proto(customer, fields) for customer in customers]
+    response = customer_pb2.BatchGetCustomersResponse(
+        customers=[customer_to_proto(customer, fields) for customer in answer.customers]
     )
+    if answer.edits is not None:
+        response.edited_customers.extend(customer_to_proto(customer, fields) for customer in answer.edits.customers)
+        response.next_sync_token = "{}/{}".format(*answer.edits.now)
+        response.sync_lost = answer.edits.is_lost
+    return response
 
 
 def _require_customer(fields: Fields, *, given: bool) -> None:
@@ -149,3 +162,13 @@ def _phone(fields: Fields, value: str) -> str:
         )
         fields.bad("customer.phone", description)
     return value
+
+
+def _sync_token(fields: Fields, value: str) -> SyncToken:
+    if not value:
+        return NOTHING_KEPT
+    read = SYNC_TOKEN.fullmatch(value)
+    if read is None:
+        fields.bad("sync_token", "was not answered by this service")
+        return NOTHING_KEPT
+    return SyncToken(read[1], int(read[2]))

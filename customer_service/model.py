@@ -85,6 +85,40 @@ class CustomerPage:
     next_id: UUID | None
 
 
+class SyncToken(NamedTuple):
+    """A moment of the database: which database it was, and the oldest transaction that was still open in it."""
+
+    database: str
+    oldest_xid: int
+
+
+NOTHING_KEPT = SyncToken("", 0)
+
+
+class Edits(NamedTuple):
+    """Who was edited since an earlier moment, as of `now`; nobody knows if `is_lost`."""
+
+    customers: Sequence[Customer]
+    now: SyncToken
+    is_lost: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class CustomerBatch:
+    """Customers to read; `since` asks who was edited since then, unless it is None."""
+
+    ids: Sequence[UUID]
+    skip_missing: bool
+    since: SyncToken | None
+
+
+class BatchAnswer(NamedTuple):
+    """Customers in the order of the ids; edits is None if nobody asked."""
+
+    customers: Sequence[Customer]
+    edits: Edits | None
+
+
 @dataclass(frozen=True, kw_only=True)
 class PageSizes:
     """How many customers a page has: when the caller does not say, and at most."""

@@ -5,6 +5,7 @@ from typing import Any
 import grpc
 
 from customer_service import mapping, search_mapping
+from customer_service.edits import CustomerEdits
 from customer_service.model import PageSizes
 from customer_service.repository import CustomerRepository
 from recordshop.customer.v1 import customer_pb2, customer_pb2_grpc
@@ -15,8 +16,11 @@ Context = grpc.aio.ServicerContext[Any, Any]
 class CustomerServicer(customer_pb2_grpc.CustomerServiceServicer):
     """Decodes, does, encodes; what is promised stands in the proto."""
 
-    def __init__(self, *, customers: CustomerRepository, page_sizes: PageSizes, batch_size_max: int) -> None:
+    def __init__(
+        self, *, customers: CustomerRepository, edits: CustomerEdits, page_sizes: PageSizes, batch_size_max: int
+    ) -> None:
         self._customers = customers
+        self._edits = edits
         self._page_sizes = page_sizes
         self._batch_size_max = batch_size_max
 
@@ -35,9 +39,9 @@ class CustomerServicer(customer_pb2_grpc.CustomerServiceServicer):
     async def BatchGetCustomers(
         self, request: customer_pb2.BatchGetCustomersRequest, context: Context
     ) -> customer_pb2.BatchGetCustomersResponse:
-        customer_ids, fields = mapping.batch_from_proto(request, count_max=self._batch_size_max)
-        customers = await self._customers.get_all(customer_ids, skip_missing=request.skip_missing)
-        return mapping.customers_to_proto(customers, fields)
+        batch, fields = mapping.batch_from_proto(request, count_max=self._batch_size_max)
+        answer = await self._edits.read(batch)
+        return mapping.batch_to_proto(answer, fields)
 
     async def UpdateCustomer(
         self, request: customer_pb2.UpdateCustomerRequest, context: Context

@@ -8,6 +8,7 @@ from order_service.audit import StockAudit
 from order_service.batch import BatchPlacement
 from order_service.cancellation import OrderCancellation
 from order_service.catalog_client import CatalogClient
+from order_service.changes import OrderChanges
 from order_service.customer_client import CustomerClient
 from order_service.intake import OrderIntake
 from order_service.journal import Journal
@@ -25,6 +26,7 @@ from order_service.search_mapping import PageLimits
 from order_service.servicer import OrderServicer
 from order_service.settings import OrderSettings
 from order_service.streams import OrderStream
+from order_service.watching import OrderWatching
 from recordshop.catalog.v1 import stock_pb2
 from recordshop.customer.v1 import customer_pb2
 from recordshop.order.v1 import order_pb2, order_pb2_grpc
@@ -35,6 +37,7 @@ from service_runtime.group_commit import GroupLimits
 from service_runtime.place import Place
 from service_runtime.server import GrpcServer
 from service_runtime.tasks import DurableTasks
+from service_runtime.watching import WatchHub, WatchLimits
 
 SERVICE_NAME = order_pb2.DESCRIPTOR.services_by_name["OrderService"].full_name
 STOCK_SERVICE_NAME = stock_pb2.DESCRIPTOR.services_by_name["StockService"].full_name
@@ -49,7 +52,8 @@ async def serve(settings: OrderSettings, place: Place) -> None:
         customer_channel = await stack.enter_async_context(open_channel(settings.customer_addr, CUSTOMER_SERVICE_NAME))
         catalog = CatalogClient(channel=catalog_channel, timeout_s=settings.catalog_timeout_s)
         customers = CustomerClient(channel=customer_channel, timeout_s=settings.customer_timeout_s)
-        orders = OrderRepository(database=database, recovery_age_s=settings.recovery_age_s)
+        hub = WatchHub(read=OrderChanges(database=database).since, limits=_watch_limits(settings))
+        orders = OrderRepository(database=database, recovery_age_s=settings.recovery_age_s, changed=hub.hint)
         processing = OrderProcessing(orders=orders, catalog=catalog)
         returns = ReturnRepository(database=database, recovery_age_s=settings.recovery_age_s)
         return_processing = ReturnProcessing(
@@ -89,14 +93,22 @@ async def serve(settings: OrderSettings, place: Place) -> None:
                 return_processing=return_processing,
             ),
             orders=orders,
+            watching=OrderWatching(hub=hub),
             search=OrderSearch(database=database),
             audit=StockAudit(lines=OrderLines(database=database), catalog=catalog, settle_s=settings.audit_settle_s),
             page_limits=PageLimits(default=settings.page_size_default, largest=settings.page_size_max),
             call_timeout_s=settings.call_timeout_s,
         )
-        server = GrpcServer(settings=settings, place=place, service_names=[SERVICE_NAME], ping=database.ping)
+        server = GrpcServer(
+            settings=settings,
+            place=place,
+            service_names=[SERVICE_NAME],
+            ping=database.ping,
+            end_watches=hub.drain,
+        )
         order_pb2_grpc.add_OrderServiceServicer_to_server(servicer, server.grpc)
         await stack.enter_async_context(recovery.running())
+        await stack.enter_async_context(hub.running())
         await server.run_until_signal()
 
 
@@ -134,6 +146,12 @@ def _limits(settings: OrderSettings) -> tuple[GroupLimits, GroupLimits]:
     )
     bulk = replace(singles, waiting_max=settings.bulk_waiting_max, in_flight_max=settings.bulk_groups_in_flight_max)
     return singles, bulk
+
+
+def _watch_limits(settings: OrderSettings) -> WatchLimits:
+    return WatchLimits(
+        watches_max=settings.watches_max, watched_max=settings.watches_max, interval_s=settings.watch_interval_s
+    )
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -43,7 +43,7 @@ def draft_from_proto(request: order_pb2.CreateOrderRequest) -> OrderDraft:
     return OrderDraft.of(customer_id, request_id, lines)
 
 
-def order_id_from_proto(request: order_pb2.GetOrderRequest) -> UUID:
+def order_id_from_proto(request: order_pb2.GetOrderRequest | order_pb2.WatchOrderRequest) -> UUID:
     """Reads an order's id."""
     with reading_fields() as fields:
         return fields.uuid("id", request.id)

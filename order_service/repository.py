@@ -1,6 +1,6 @@
 """Orders in their table. Every change of status is conditional on the old one, and answers the row as it is after it."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from uuid import UUID, uuid4
 
 import asyncpg
@@ -8,6 +8,7 @@ import asyncpg
 from order_service.errors import OrderNotFound
 from order_service.model import Order, Refused, Reserved
 from order_service.rows import decided_order, decision_row, order_from_row
+from service_runtime import tracing
 from service_runtime.database import Connection, Database
 
 FIND = "UPDATE orders SET attempts = attempts + 1 WHERE id = $1 RETURNING *, NULL::uuid AS work_id"
@@ -63,8 +64,8 @@ WITH marked AS (
     WHERE id = $1 AND status IN ('PENDING', 'CONFIRMED') AND open_return_id IS NULL
     RETURNING *
 ), opened AS (
-    INSERT INTO open_work (id, order_ids, next_attempt_time)
-    SELECT $3, ARRAY[id], now() + $4 * interval '1 second' FROM marked
+    INSERT INTO open_work (id, order_ids, next_attempt_time, trace_parent)
+    SELECT $3, ARRAY[id], now() + $4 * interval '1 second', $5::text FROM marked
     RETURNING id
 )
 SELECT marked.*, opened.id AS work_id FROM marked JOIN opened ON true
@@ -82,12 +83,26 @@ SELECT * FROM decided
 """
 
 
-class OrderRepository:
-    """Reads and writes orders. Raises DatabaseUnavailable; a write may have been committed then."""
+def _tell_nobody(_: Iterable[UUID]) -> None:
+    pass
 
-    def __init__(self, *, database: Database, recovery_age_s: float) -> None:
+
+class OrderRepository:
+    """Reads and writes orders. Raises DatabaseUnavailable; a write may have been committed then.
+
+    `changed` is told the ids of orders whose status was written, as a hint for those who watch them.
+    """
+
+    def __init__(
+        self,
+        *,
+        database: Database,
+        recovery_age_s: float,
+        changed: Callable[[Iterable[UUID]], None] = _tell_nobody,
+    ) -> None:
         self._database = database
         self._recovery_age_s = recovery_age_s
+        self._changed = changed
 
     async def find(self, order_id: UUID) -> Order | None:
         """Looks for an order by a write, so that what is answered from it is as durable as its first answer was."""
@@ -114,6 +129,7 @@ class OrderRepository:
         columns = zip(*[decision_row(order, answer) for order, answer in by_id], strict=True)
         work_ids = {order.work_id for order, _ in answers if order.work_id is not None}
         rows = await self._write(DECIDE, *columns, list(work_ids))
+        self._changed(order.id for order, _ in answers)
         missed = [row["id"] for row in rows if row["id"] is not None]
         others = {order.id: order for order in [await self.find(order_id) for order_id in missed] if order is not None}
         decide_time = rows[0]["decide_time"]
@@ -121,12 +137,16 @@ class OrderRepository:
 
     async def mark_cancelling(self, order_id: UUID, cancel_request_id: str | None) -> Order:
         """PENDING, or CONFIRMED with no return under way, becomes CANCELLING. Answers the order as it is after that."""
-        rows = await self._write(MARK_CANCELLING, order_id, cancel_request_id, uuid4(), self._recovery_age_s)
+        opening = (uuid4(), self._recovery_age_s, tracing.trace_parent())
+        rows = await self._write(MARK_CANCELLING, order_id, cancel_request_id, *opening)
+        self._changed([order_id])
         return await self._after(order_id, rows)
 
     async def finish_cancel(self, order: Order) -> Order:
         """CANCELLING becomes CANCELLED. Answers the order as it is after that."""
-        return await self._after(order.id, await self._write(FINISH_CANCEL, order.id, order.work_id))
+        rows = await self._write(FINISH_CANCEL, order.id, order.work_id)
+        self._changed([order.id])
+        return await self._after(order.id, rows)
 
     async def _write(self, sql: str, *arguments: object) -> list[asyncpg.Record]:
         async def write(connection: Connection) -> list[asyncpg.Record]:

@@ -14,6 +14,7 @@ from order_service.placement import PlacementLane
 from order_service.repository import OrderRepository
 from order_service.search_mapping import PageLimits
 from order_service.streams import OrderStream
+from order_service.watching import OrderWatching
 from recordshop.order.v1 import order_pb2, order_pb2_grpc
 from service_runtime.deadline import Deadline
 
@@ -31,6 +32,7 @@ class OrderServicer(order_pb2_grpc.OrderServiceServicer):
         streams: OrderStream[order_pb2.PlaceOrdersRequest],
         cancellation: OrderCancellation,
         orders: OrderRepository,
+        watching: OrderWatching,
         search: OrderSearch,
         audit: StockAudit,
         page_limits: PageLimits,
@@ -41,6 +43,7 @@ class OrderServicer(order_pb2_grpc.OrderServiceServicer):
         self._streams = streams
         self._cancellation = cancellation
         self._orders = orders
+        self._watching = watching
         self._search = search
         self._audit = audit
         self._page_limits = page_limits
@@ -69,6 +72,13 @@ class OrderServicer(order_pb2_grpc.OrderServiceServicer):
         order_id = mapping.order_id_from_proto(request)
         order = await self._orders.require(order_id)
         return mapping.order_to_proto(order)
+
+    async def WatchOrder(
+        self, request: order_pb2.WatchOrderRequest, context: Context
+    ) -> AsyncIterator[order_pb2.Order]:
+        order_id = mapping.order_id_from_proto(request)
+        async for order in self._watching.watch(order_id):
+            yield mapping.order_to_proto(order)
 
     async def ListOrders(self, request: order_pb2.ListOrdersRequest, context: Context) -> order_pb2.ListOrdersResponse:
         page = search_mapping.page_from_proto(request, self._page_limits)

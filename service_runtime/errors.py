@@ -118,6 +118,12 @@ class FailedPrecondition(ServiceError):
     code = grpc.StatusCode.FAILED_PRECONDITION
 
 
+class OutOfRange(ServiceError):
+    """There is nothing there, or nothing any more."""
+
+    code = grpc.StatusCode.OUT_OF_RANGE
+
+
 class AlreadyExists(ServiceError):
     """The id is taken."""
 

@@ -1,6 +1,6 @@
 """What the stock room refuses, and why."""
 
-from service_runtime.errors import AlreadyExists, FailedPrecondition, NotFound
+from service_runtime.errors import AlreadyExists, FailedPrecondition, NotFound, OutOfRange
 
 
 class OutOfStock(FailedPrecondition):
@@ -55,3 +55,15 @@ class MovementIdReused(AlreadyExists):
     """The movement's id was used with another delta or reason."""
 
     reason = "MOVEMENT_ID_REUSED"
+
+
+class RevisionTooOld(OutOfRange):
+    """More changes have come since the revision than are kept: watch anew, from a snapshot."""
+
+    reason = "REVISION_TOO_OLD"
+
+
+class RevisionAhead(OutOfRange):
+    """The disc has not come to the revision, which another disc or a lost database had: watch anew, from a snapshot."""
+
+    reason = "REVISION_AHEAD"

@@ -1,6 +1,6 @@
 """Protos to the words of the stock room, and back."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from uuid import UUID
 
 from catalog_service.errors import DiscDeleted, DiscNotFound
@@ -59,6 +59,13 @@ def reservation_requests(request: stock_pb2.BatchReserveStockRequest) -> list[Re
         if not 1 <= len(request.requests) <= BATCH_SIZE_MAX:
             fields.bad("requests", f"must have 1 to {BATCH_SIZE_MAX:,} entries")
     return [_request_or_error(entry) for entry in request.requests]
+
+
+def disc_ids(requests: Sequence[ReservationRequest | ServiceError]) -> Iterator[UUID]:
+    """The discs that a batch asked for."""
+    for request in requests:
+        if isinstance(request, ReservationRequest):
+            yield from request.lines.ids
 
 
 def denial_requests(request: stock_pb2.DenySoldOutRequest) -> list[ReservationRequest]:

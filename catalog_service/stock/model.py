@@ -13,6 +13,7 @@ LINES_MAX = 50
 BATCH_SIZE_MAX = 1_000
 QUANTITY_MAX = 1_000
 STOCK_MAX = 1_000_000_000
+WATCHED_MAX = 100
 
 
 class ReservationState(StrEnum):
@@ -155,3 +156,19 @@ class Balance:
     moved: int
     left: int
     held: int
+
+
+class Position(NamedTuple):
+    """How far somebody has followed a disc's stock: the last revision that they saw, None if they saw nothing yet."""
+
+    disc_id: UUID
+    revision: int | None
+
+
+class StockChange(NamedTuple):
+    """A disc's stock after its move of this revision; change_time is when it moved, None where it is only told how it is now."""
+
+    disc_id: UUID
+    revision: int
+    stock: int
+    change_time: datetime | None

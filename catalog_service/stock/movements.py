@@ -3,6 +3,7 @@
 import asyncpg
 
 from catalog_service.errors import DiscNotFound
+from catalog_service.stock.changes import KEEP_CHANGES
 from catalog_service.stock.errors import MovementIdReused
 from catalog_service.stock.model import STOCK_MAX, Movement, MovementRequest, MovementState
 from service_runtime.database import Connection, Database
@@ -10,23 +11,23 @@ from service_runtime.database import Connection, Database
 # As with reservations: the disc is locked first and then seen as it is now, stock and ledger row are one statement, and the primary key
 # undoes the whole of a second equal one. The UPDATE counts from the stock that was read under the lock: it would see its row as of the
 # statement's start first, and refuse what a delivery since then allows.
-ADJUST = """
+ADJUST = f"""
 WITH locked AS (
     SELECT id, stock FROM discs
     WHERE id = $1 AND NOT EXISTS (SELECT 1 FROM stock_movements WHERE disc_id = $1 AND movement_id = $2)
     FOR NO KEY UPDATE
 ), moved AS (
-    UPDATE discs SET stock = locked.stock + $3
+    UPDATE discs SET stock = locked.stock + $3, revision = discs.revision + 1
     FROM locked
     WHERE discs.id = locked.id AND locked.stock + $3 BETWEEN 0 AND greatest($5, locked.stock)
-    RETURNING discs.id, discs.stock
-)
+    RETURNING discs.id, discs.revision, discs.stock
+), kept AS ({KEEP_CHANGES})
 INSERT INTO stock_movements (disc_id, movement_id, delta, reason, state, stock_left)
 SELECT
     locked.id, $2, $3, $4, CASE WHEN moved.id IS NULL THEN 'REFUSED' ELSE 'APPLIED' END, coalesce(moved.stock, locked.stock)
 FROM locked LEFT JOIN moved ON moved.id = locked.id
 RETURNING *
-"""
+"""  # noqa: S608 - put together from constants.
 
 # A repeated call writes, so that its answer waits for a synchronous standby like the first one's did.
 DECIDED = """

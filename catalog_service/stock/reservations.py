@@ -5,6 +5,7 @@ from uuid import UUID
 
 import asyncpg
 
+from catalog_service.stock.changes import KEEP_CHANGES
 from catalog_service.stock.errors import RequestIdReused, ReservationDiscsDiffer, ReservationNotFound
 from catalog_service.stock.model import (
     Refusal,
@@ -25,7 +26,7 @@ from service_runtime.errors import ServiceError
 # were it to subtract from theirs, the table's CHECK would stop it.
 # An id that is in the ledger already locks and inserts nothing. Two equal ids at once get past that look: the primary key stops the
 # second one and undoes its whole statement, stock included. ON CONFLICT DO NOTHING would keep the UPDATE, and leak stock.
-RESERVE = """
+RESERVE = f"""
 WITH asked AS (
     SELECT disc_id, quantity FROM unnest($2::uuid[], $3::integer[]) AS line (disc_id, quantity)
 ), unseen AS (
@@ -45,24 +46,24 @@ WITH asked AS (
             WHEN locked.stock < asked.quantity THEN 'OUT_OF_STOCK'
         END AS reason
     FROM asked LEFT JOIN locked ON locked.id = asked.disc_id
-), taken AS (
-    UPDATE discs SET stock = line.stock - line.quantity
+), moved AS (
+    UPDATE discs SET stock = line.stock - line.quantity, revision = discs.revision + 1
     FROM line
     WHERE discs.id = line.disc_id
         AND NOT EXISTS (SELECT 1 FROM line AS other WHERE other.reason IS NOT NULL)
-    RETURNING discs.id, discs.stock
-)
+    RETURNING discs.id, discs.revision, discs.stock
+), kept AS ({KEEP_CHANGES})
 INSERT INTO reservations (
     disc_id, reservation_id, state, quantity, line_count, fingerprint, name, artist, price_cents, stock_left, reason
 )
 SELECT
-    line.disc_id, $1, CASE WHEN taken.id IS NULL THEN 'DENIED' ELSE 'RESERVED' END, line.quantity, cardinality($2::uuid[]), $4,
-    line.name, line.artist, line.price_cents, coalesce(taken.stock, line.stock), line.reason
-FROM line LEFT JOIN taken ON taken.id = line.disc_id
+    line.disc_id, $1, CASE WHEN moved.id IS NULL THEN 'DENIED' ELSE 'RESERVED' END, line.quantity, cardinality($2::uuid[]), $4,
+    line.name, line.artist, line.price_cents, coalesce(moved.stock, line.stock), line.reason
+FROM line LEFT JOIN moved ON moved.id = line.disc_id
 WHERE (SELECT yes FROM unseen)
 ORDER BY line.disc_id
 RETURNING *
-"""
+"""  # noqa: S608 - put together from constants.
 
 # The lock makes this read a write: its commit waits for a synchronous standby, so that a decision is never acknowledged that only the
 # primary knows. It stands in nobody's way.
@@ -94,14 +95,19 @@ RETURNING *
 
 LOCK_DISCS = "SELECT id FROM discs WHERE id = ANY ($1::uuid[]) ORDER BY id FOR NO KEY UPDATE"
 
-GIVE_BACK = """
+GIVE_BACK = f"""
 WITH released AS (
     UPDATE reservations SET state = 'RELEASED', update_time = now()
     WHERE disc_id = ANY ($2::uuid[]) AND reservation_id = $1 AND state = 'RESERVED'
     RETURNING disc_id, quantity - coalesce(returned, 0) AS held
+), moved AS (
+    UPDATE discs SET stock = discs.stock + released.held, revision = discs.revision + 1
+    FROM released
+    WHERE discs.id = released.disc_id
+    RETURNING discs.id, discs.revision, discs.stock
 )
-UPDATE discs SET stock = discs.stock + released.held FROM released WHERE discs.id = released.disc_id
-"""
+{KEEP_CHANGES}
+"""  # noqa: S608 - put together from constants.
 
 
 ROUNDS_MAX = 3

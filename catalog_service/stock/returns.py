@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import asyncpg
 
+from catalog_service.stock.changes import KEEP_CHANGES
 from catalog_service.stock.errors import RequestIdReused, ReservationNotFound, ReturnExceedsHeld
 from catalog_service.stock.model import Disposition, ReturnRequest, StockReturn
 from catalog_service.stock.reservations import LOCK_DISCS
@@ -14,7 +15,7 @@ from service_runtime.quantities import Lines
 # Everybody who changes a line that is held locks its disc first, so that this statement, which begins with the locks in hand, sees the
 # lines as they are until its commit: a return whose id is known, or of which any line asks for more than is held, finds nothing to do.
 # What is written off comes back, and leaves by a movement: the shelf keeps what it had, and opening + movements = left + held holds.
-RETURN = """
+RETURN = f"""
 WITH asked AS (
     SELECT disc_id, quantity FROM unnest($3::uuid[], $4::integer[]) AS line (disc_id, quantity)
 ), fitting AS (
@@ -29,11 +30,13 @@ WITH asked AS (
     FROM line
     WHERE reservations.disc_id = line.disc_id AND reservations.reservation_id = $2
 ), moved AS (
-    UPDATE discs SET stock = discs.stock + CASE $6 WHEN 'RESTOCK' THEN line.quantity ELSE 0 END
+    UPDATE discs SET
+        stock = discs.stock + CASE $6 WHEN 'RESTOCK' THEN line.quantity ELSE 0 END,
+        revision = discs.revision + 1
     FROM line
     WHERE discs.id = line.disc_id
-    RETURNING discs.id, discs.stock
-), written_off AS (
+    RETURNING discs.id, discs.revision, discs.stock
+), kept AS ({KEEP_CHANGES}), written_off AS (
     INSERT INTO stock_movements (disc_id, movement_id, delta, reason, state, stock_left)
     SELECT line.disc_id, 'return/' || $1, -line.quantity, 'WRITE_OFF: returned from order ' || $2, 'APPLIED', moved.stock
     FROM line JOIN moved ON moved.id = line.disc_id
@@ -45,7 +48,7 @@ SELECT line.disc_id, $1, $2, line.quantity, $6, $5, moved.stock
 FROM line JOIN moved ON moved.id = line.disc_id
 ORDER BY line.disc_id
 RETURNING *
-"""
+"""  # noqa: S608 - put together from constants.
 
 # The lock makes this read a write: its commit waits for a synchronous standby. It stands in nobody's way, and nobody who asks again waits
 # for a disc.

@@ -29,7 +29,7 @@ LAYERS = (
     ("servicer",),
     ("*mapping",),
     ("audit", "batch", "cancellation", "recovery", "streams"),
-    ("placement", "returning", "taking"),
+    ("placement", "returning", "taking", "watching"),
     ("processing", "return_processing"),
     (
         "repository",
@@ -38,14 +38,16 @@ LAYERS = (
         "*_client",
         "*_search",
         "*_lines",
+        "changes",
         "journal",
         "denials",
+        "edits",
         "listing",
         "movements",
         "reservations",
         "returns",
     ),
-    ("settings", "model", "return_model", "sold_out", "errors", "cpf", "merge", "__init__"),
+    ("settings", "model", "known_customers", "return_model", "sold_out", "errors", "cpf", "merge", "__init__"),
 )
 WIRE = ("__main__", "servicer", "*mapping", "*_client")
 DATA_LAYER = LAYERS[-2]

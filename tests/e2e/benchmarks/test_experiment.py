@@ -22,8 +22,7 @@ from benchmarks.progress import Progress
 from benchmarks.shops import BenchShop
 from benchmarks.stage import Stage
 from recordshop.client import RecordShop
-from tests.support.go_tools import GHZ, GoMissing, find_or_install
-from tests.support.load_clients import CLIENTS
+from tests.support.load_clients import skip_without_client
 
 # The first build of a Go program takes minutes.
 pytestmark = pytest.mark.timeout(900)
@@ -35,11 +34,7 @@ MANY = Cell("grouped", "sync", "many", 8)
 
 @pytest.fixture(scope="module")
 async def report(tmp_path_factory: pytest.TempPathFactory) -> ExperimentReport:
-    if CLIENTS == ("ghz",):
-        try:
-            find_or_install(GHZ)
-        except GoMissing as missing:
-            pytest.skip(str(missing))
+    skip_without_client()
     return await run_experiment(smallest_plan(), tmp_path_factory.mktemp("experiment"), Progress())
 
 

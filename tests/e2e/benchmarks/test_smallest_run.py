@@ -13,8 +13,7 @@ from benchmarks.picture import PANELS, draw
 from benchmarks.plan import smallest_plan
 from benchmarks.progress import Progress
 from benchmarks.report import Report
-from tests.support.go_tools import GHZ, GoMissing, find_or_install
-from tests.support.load_clients import CLIENTS
+from tests.support.load_clients import skip_without_client
 
 # The first build of a Go program takes minutes.
 pytestmark = pytest.mark.timeout(900)
@@ -42,11 +41,7 @@ SERVICES = {"catalog_service", "customer_service", "order_service"}
 
 @pytest.fixture(scope="module")
 async def report(tmp_path_factory: pytest.TempPathFactory) -> Report:
-    if CLIENTS == ("ghz",):
-        try:
-            find_or_install(GHZ)
-        except GoMissing as missing:
-            pytest.skip(str(missing))
+    skip_without_client()
     return await run_bench(smallest_plan(), tmp_path_factory.mktemp("bench"), Progress())
 
 

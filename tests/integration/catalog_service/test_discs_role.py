@@ -22,6 +22,8 @@ VALUES ($1, 'Blue Train', 'John Coltrane', 1958, 'Jazz', 2599, 5, 5, sha256('con
         "UPDATE discs SET opening_stock = 0",
         "UPDATE discs SET created_fingerprint = sha256('other content')",
         "UPDATE discs SET create_time = now()",
+        "DELETE FROM stock_changes",
+        "UPDATE stock_changes SET disc_id = gen_random_uuid()",
         "DROP TABLE discs",
         "ALTER TABLE discs ADD COLUMN label text",
         "ALTER TABLE discs DROP CONSTRAINT discs_stock_check",
@@ -53,7 +55,7 @@ async def test_the_service_may_add_read_edit_and_sell_discs(as_service: asyncpg.
     edit = """
     UPDATE discs SET
         name = name, artist = artist, year_of_release = year_of_release, genre = genre, price_cents = price_cents,
-        stock = stock - 1, version = version + 1, update_time = now(), delete_time = now()
+        stock = stock - 1, revision = revision + 1, version = version + 1, update_time = now(), delete_time = now()
     WHERE id = $1
     """
     assert await as_service.execute(edit, disc_id) == "UPDATE 1"

@@ -190,8 +190,8 @@ def test_a_batch_is_one_to_a_thousand_ids() -> None:
         with pytest.raises(InvalidArgument) as refused:
             mapping.batch_from_proto(BatchGetCustomersRequest(ids=ids), count_max=1_000)
         assert bad_fields(refused) == ["ids"]
-    ids, _ = mapping.batch_from_proto(BatchGetCustomersRequest(ids=[ID] * 1_000), count_max=1_000)
-    assert ids == [UUID(ID)] * 1_000
+    batch, _ = mapping.batch_from_proto(BatchGetCustomersRequest(ids=[ID] * 1_000), count_max=1_000)
+    assert batch.ids == [UUID(ID)] * 1_000
 
 
 def test_each_bad_id_of_a_batch_is_named_by_its_place() -> None:
