@@ -35,6 +35,8 @@ def experiment(
         print(f"WRONG: {fault}")
     if docs is not None and report.is_well:
         write_docs(report.as_json(), docs)
+    if report.results.left_out:
+        print(f"There was no time for {report.results.left_out} combinations.")
     print(f"All figures are in {path}.")
     print(report.last_line, flush=True)
     raise typer.Exit(0 if report.is_well else EXIT_FAILED)

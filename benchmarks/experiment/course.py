@@ -1,7 +1,7 @@
 """The course of the experiment: mode by mode, the strategies' shops side by side."""
 
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 
 import asyncpg
@@ -27,12 +27,14 @@ Measurings = Mapping[str, CellMeasuring]
 class ExperimentCourse:
     """Runs one mode after the other. Its shops are open together, and each combination is measured on all of them in turn."""
 
-    def __init__(self, *, plan: ExperimentPlan, stage: Stage, generator: LoadGenerator, progress: Progress) -> None:
+    def __init__(
+        self, *, plan: ExperimentPlan, budget: Budget, stage: Stage, generator: LoadGenerator, progress: Progress
+    ) -> None:
         self._plan = plan
         self._stage = stage
         self._generator = generator
         self._progress = progress
-        self._budget = Budget(plan)
+        self._budget = budget
         self.results = ExperimentResults()
 
     async def run(self) -> ExperimentResults:
@@ -40,10 +42,17 @@ class ExperimentCourse:
         for mode in self._plan.modes:
             async with self._shops(mode) as measurings:
                 with self._progress.block(mode, self._plan.cells_of_a_mode) as show:
-                    for row in self._plan.rows(mode):
+                    for number, row in enumerate(self._plan.rows(mode)):
+                        if number and self._budget.is_over(mode):
+                            self._leave_out(row)
+                            continue
                         for cell in row:
                             await self._measure(cell, measurings, show)
         return self.results
+
+    def _leave_out(self, row: Sequence[Cell]) -> None:
+        self.results.left_out += len(row)
+        self._budget.leave_out(len(row))
 
     async def _measure(self, cell: Cell, measurings: Measurings, show: Told) -> None:
         start_s, load_s = time.monotonic(), self._budget.load_s()

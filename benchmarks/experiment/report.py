@@ -19,7 +19,7 @@ class ExperimentReport:
     @property
     def faults(self) -> list[str]:
         """Why the run is not to be believed."""
-        missing = self.plan.cells - len(self.results.cells)
+        missing = self.plan.cells - self.results.left_out - len(self.results.cells)
         return [*([f"combinations that were not measured: {missing}"] if missing else []), *self.results.faults]
 
     @property
@@ -39,6 +39,7 @@ class ExperimentReport:
             "quick": self.plan.quick,
             "made": self.made,
             "cells": len(self.results.cells),
+            "left_out": self.results.left_out,
             "results": [told.as_json() for told in self.results.cells],
             "audit": {
                 "disagreements": self.results.disagreements,

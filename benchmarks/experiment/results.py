@@ -76,9 +76,10 @@ class CellResult:
 
 @dataclass
 class ExperimentResults:
-    """All combinations that ran, the audits of whole shops at their end, and what went wrong."""
+    """All combinations that ran, how many a quick run left out, the audits of whole shops at their end, and what went wrong."""
 
     cells: list[CellResult] = field(default_factory=list)
+    left_out: int = 0
     verdicts: dict[str, Verdict] = field(default_factory=dict)
     faults: list[str] = field(default_factory=list)
 

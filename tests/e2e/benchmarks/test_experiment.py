@@ -13,7 +13,7 @@ from benchmarks.errors import BenchmarkFailed
 from benchmarks.experiment.course import ExperimentCourse
 from benchmarks.experiment.measuring import CellMeasuring
 from benchmarks.experiment.page import page
-from benchmarks.experiment.plan import Cell, ExperimentPlan, smallest_plan
+from benchmarks.experiment.plan import Budget, Cell, ExperimentPlan, smallest_plan
 from benchmarks.experiment.report import ExperimentReport
 from benchmarks.experiment.run import run_experiment
 from benchmarks.json_file import write_json
@@ -144,7 +144,10 @@ async def test_a_combination_that_fails_is_told_and_the_others_are_measured(
     stage: Stage, client: LoadGenerator, tmp_path: Path
 ) -> None:
     plan = ExperimentPlan(quick=True, strategies=("grouped",), modes=("sync",), clients=(4,), load_s=0.1, calls_max=60)
-    results = await ExperimentCourse(plan=plan, stage=stage, generator=Failing(client), progress=Progress()).run()
+    course = ExperimentCourse(
+        plan=plan, budget=Budget(plan), stage=stage, generator=Failing(client), progress=Progress()
+    )
+    results = await course.run()
     report = ExperimentReport(plan, {}, results)
     assert [told.cell.discs for told in results.cells] == ["many"]
     assert report.last_line == "EXPERIMENT FAILED cells=1 disagreements=0"

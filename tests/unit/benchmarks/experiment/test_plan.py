@@ -27,6 +27,16 @@ def test_smaller_runs_have_every_strategy_in_every_mode(plan: plans.ExperimentPl
     assert plan.quick
 
 
+def test_only_a_quick_run_leaves_something_out_when_a_mode_has_had_its_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    now_s = 0.0
+    monkeypatch.setattr(plans.time, "monotonic", lambda: now_s)
+    quick, full = Budget(quick_plan()), Budget(full_plan())
+    now_s = quick_plan().budget_s / 2
+    assert [quick.is_over(mode) for mode in quick_plan().modes] == [True, False, False]
+    now_s = full_plan().budget_s * 2
+    assert not full.is_over("sync")
+
+
 def test_loads_get_shorter_when_time_gets_short(monkeypatch: pytest.MonkeyPatch) -> None:
     now_s = 0.0
     monkeypatch.setattr(plans.time, "monotonic", lambda: now_s)

@@ -56,6 +56,14 @@ def test_a_combination_that_was_not_measured_fails_the_run_and_the_others_are_ke
     assert len(report.as_json()["results"]) == 23
 
 
+def test_what_a_quick_run_had_no_time_for_is_told_and_is_no_fault() -> None:
+    report = a_report(smallest_plan())
+    del report.results.cells[-4:]
+    report.results.left_out = 4
+    assert report.last_line == "EXPERIMENT OK cells=20 disagreements=0"
+    assert report.as_json()["left_out"] == 4
+
+
 def test_a_fault_that_no_audit_sees_fails_the_run() -> None:
     report = a_report(smallest_plan())
     report.results.faults.append("9 of 10 calls were answered")
