@@ -218,7 +218,9 @@ LESSONS: Sequence[Callable[[Figures], str]] = (
 
 
 def _ranked(figures: Figures, value: Callable[[str], float]) -> Ranked:
-    """Return the strategies with their values, the largest first."""
+    """Return the strategies with their values, the largest first; NotMeasured if there is nothing to compare."""
+    if len(figures.strategies) < 2:
+        raise NotMeasured
     return sorted(((strategy, value(strategy)) for strategy in figures.strategies), key=lambda told: -told[1])
 
 

@@ -9,7 +9,7 @@ from benchmarks.experiment.figures import Figures
 from benchmarks.experiment.lessons import LESSONS, lessons
 from benchmarks.experiment.page import page, write_docs
 from benchmarks.experiment.picture import Scale, draw
-from benchmarks.experiment.plan import Cell, smallest_plan
+from benchmarks.experiment.plan import Cell, ExperimentPlan, smallest_plan
 from benchmarks.experiment.results import LoadResult
 from tests.unit.benchmarks.experiment.reports import a_load, a_report, a_sale, a_whole_report
 
@@ -73,6 +73,13 @@ def test_a_lesson_whose_combinations_are_missing_is_left_out() -> None:
     told = [text.split(".")[0] for text in lessons(Figures(report.as_json()))]
     assert "**Async" not in told
     assert "**One disc" in told
+
+
+def test_one_strategy_alone_has_a_page_too() -> None:
+    plan = ExperimentPlan(quick=False, strategies=("grouped",), modes=("sync",), load_s=1.0)
+    report = a_report(plan).as_json()
+    assert "10 combinations, with 1, 8, 32, 90, 256 clients: a part of the whole" in page(report)
+    assert [text.split(".")[0] for text in lessons(Figures(report))][0] == "**More clients"
 
 
 def test_the_picture_has_a_line_for_each_strategy_in_each_panel() -> None:
