@@ -61,11 +61,8 @@ def growth(figures: Figures) -> str:
 def alone(figures: Figures) -> str:
     """Tell what the strategies cost a client who is alone."""
     clients = figures.clients[0]
-    waits = sorted(
-        ((strategy, float(figures.cell(strategy, SYNC, ONE, clients)["p50_ms"])) for strategy in figures.strategies),
-        key=lambda told: told[1],
-    )
-    [quickest, shortest], [slowest, longest] = waits[0], waits[-1]
+    ranked = _ranked(figures, lambda strategy: float(figures.cell(strategy, SYNC, ONE, clients)["p50_ms"]))
+    [slowest, longest], [quickest, shortest] = ranked[0], ranked[-1]
     verdict = (
         "hardly a difference: nobody is there to wait for"
         if longest / shortest < ALIKE

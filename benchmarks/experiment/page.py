@@ -48,7 +48,10 @@ def _extent(figures: Figures) -> str:
     count, whole = len(figures.results), full_plan().cells
     clients = ", ".join(f"{clients:,}" for clients in figures.clients)
     told = f"{count} combinations, with {clients} clients"
-    return told if count == whole else f"{told}: a part of the whole, which has {whole}"
+    if count == whole:
+        return told
+    strategies, modes = ", ".join(figures.strategies), ", ".join(figures.modes)
+    return f"{told} ({strategies}; {modes}), a part of the whole, which has {whole}"
 
 
 def _beside_the_original(figures: Figures) -> str:

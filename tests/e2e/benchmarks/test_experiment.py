@@ -87,7 +87,7 @@ async def test_a_shop_holds_as_many_orders_as_its_combinations_tell(told: dict[s
 
 
 async def test_the_page_can_be_written(told: dict[str, Any]) -> None:
-    assert "24 combinations, with 8 clients: a part of the whole" in page(told)
+    assert "24 combinations, with 8 clients (" in page(told)
 
 
 async def test_a_lost_order_fails_its_combination(

@@ -38,9 +38,9 @@ def test_the_page_has_a_row_for_every_combination_and_says_that_it_is_whole() ->
 
 
 def test_the_page_of_a_part_says_that_it_is_one() -> None:
-    assert "24 combinations, with 8 clients: a part of the whole, which has 120." in page(
-        a_report(smallest_plan()).as_json()
-    )
+    told = page(a_report(smallest_plan()).as_json())
+    assert "24 combinations, with 8 clients (grouped, atomic, pessimistic, optimistic; sync, async, hybrid)" in told
+    assert "a part of the whole, which has 120." in told
 
 
 def test_the_page_stands_beside_the_original() -> None:
@@ -78,8 +78,8 @@ def test_a_lesson_whose_combinations_are_missing_is_left_out() -> None:
 def test_one_strategy_alone_has_a_page_too() -> None:
     plan = ExperimentPlan(quick=False, strategies=("grouped",), modes=("sync",), load_s=1.0)
     report = a_report(plan).as_json()
-    assert "10 combinations, with 1, 8, 32, 90, 256 clients: a part of the whole" in page(report)
-    assert [text.split(".")[0] for text in lessons(Figures(report))][0] == "**More clients"
+    assert "10 combinations, with 1, 8, 32, 90, 256 clients (grouped; sync), a part of the whole" in page(report)
+    assert next(lessons(Figures(report))).startswith("**More clients.**")
 
 
 def test_the_picture_has_a_line_for_each_strategy_in_each_panel() -> None:
