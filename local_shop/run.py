@@ -17,6 +17,8 @@ from local_shop.shop_env import SHOP_ENV, ShopEnv
 JOHN_DOE = "0e92cf1e-7bc4-4f9e-8eb6-3c88627efecb"
 WE_ARE_REACTIVE = "bcd8a0e9-dc0a-4ae7-a783-458542e2cc39"
 TELEMETRY_PREFIXES = ("OTEL_", "LOG_")
+# What further variables of this process' environment a service is given.
+HANDED_ON = {"catalog": ("STOCK_STRATEGY", "USE_OPTIMISTIC_CC")}
 
 
 def run_shop(ports: Mapping[str, int], shop_dir: Path) -> None:
@@ -29,7 +31,7 @@ def run_shop(ports: Mapping[str, int], shop_dir: Path) -> None:
         env_file.unlink(missing_ok=True)
         server = stack.enter_context(LocalPostgres(data_dir=shop_dir / "postgres"))
         passwords = provision(server)
-        settings = dict.fromkeys(SERVICES, _telemetry_settings())
+        settings = {service: _settings_of(service) for service in SERVICES}
         shop = stack.enter_context(LocalShop(server, passwords, ShopOptions(ports=ports, settings=settings)))
         stack.callback(env_file.unlink, missing_ok=True)
         env = ShopEnv.of(shop)
@@ -40,9 +42,10 @@ def run_shop(ports: Mapping[str, int], shop_dir: Path) -> None:
         raise LocalShopError(f"PostgreSQL ended; see {server.log_file}.")
 
 
-def _telemetry_settings() -> dict[str, str]:
-    """What this process' environment says of traces and logs, for all services alike."""
-    return {name: value for name, value in os.environ.items() if name.startswith(TELEMETRY_PREFIXES)}
+def _settings_of(service: str) -> dict[str, str]:
+    """What this process' environment says of traces and logs, for all services alike, and what is for this one."""
+    own = HANDED_ON.get(service, ())
+    return {name: value for name, value in os.environ.items() if name.startswith(TELEMETRY_PREFIXES) or name in own}
 
 
 @contextmanager
