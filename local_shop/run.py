@@ -14,11 +14,11 @@ from local_shop.report import say
 from local_shop.shop import SERVICES, LocalShop, ShopOptions
 from local_shop.shop_env import SHOP_ENV, ShopEnv
 
+# Settings that reach the services from the environment of `make run`; all else of it stays outside.
+PASSED_ON = {"catalog": ("STOCK_STRATEGY", "USE_OPTIMISTIC_CC"), "order": ("ORDER_MODE",)}
 JOHN_DOE = "0e92cf1e-7bc4-4f9e-8eb6-3c88627efecb"
 WE_ARE_REACTIVE = "bcd8a0e9-dc0a-4ae7-a783-458542e2cc39"
 TELEMETRY_PREFIXES = ("OTEL_", "LOG_")
-# What further variables of this process' environment a service is given.
-HANDED_ON = {"catalog": ("STOCK_STRATEGY", "USE_OPTIMISTIC_CC")}
 
 
 def run_shop(ports: Mapping[str, int], shop_dir: Path) -> None:
@@ -31,8 +31,7 @@ def run_shop(ports: Mapping[str, int], shop_dir: Path) -> None:
         env_file.unlink(missing_ok=True)
         server = stack.enter_context(LocalPostgres(data_dir=shop_dir / "postgres"))
         passwords = provision(server)
-        settings = {service: _settings_of(service) for service in SERVICES}
-        shop = stack.enter_context(LocalShop(server, passwords, ShopOptions(ports=ports, settings=settings)))
+        shop = stack.enter_context(LocalShop(server, passwords, ShopOptions(ports=ports, settings=_passed_on())))
         stack.callback(env_file.unlink, missing_ok=True)
         env = ShopEnv.of(shop)
         say(_welcome(env, env_file))
@@ -42,10 +41,15 @@ def run_shop(ports: Mapping[str, int], shop_dir: Path) -> None:
         raise LocalShopError(f"PostgreSQL ended; see {server.log_file}.")
 
 
-def _settings_of(service: str) -> dict[str, str]:
-    """What this process' environment says of traces and logs, for all services alike, and what is for this one."""
-    own = HANDED_ON.get(service, ())
-    return {name: value for name, value in os.environ.items() if name.startswith(TELEMETRY_PREFIXES) or name in own}
+def _passed_on() -> dict[str, dict[str, str]]:
+    """What this process' environment says to each service: of traces and logs to all alike."""
+
+    def is_for(service: str, name: str) -> bool:
+        return name.startswith(TELEMETRY_PREFIXES) or name in PASSED_ON.get(service, ())
+
+    return {
+        service: {name: value for name, value in os.environ.items() if is_for(service, name)} for service in SERVICES
+    }
 
 
 @contextmanager
