@@ -7,6 +7,7 @@ from uuid import UUID
 from order_service.customer_client import CustomerClient
 from order_service.errors import OrderPending, RequestIdReused
 from order_service.intake import OrderIntake
+from order_service.metrics import OrderStats
 from order_service.model import Customer, Order, OrderDraft, Placement
 from order_service.processing import OrderProcessing, Outcome
 from order_service.repository import OrderRepository
@@ -16,6 +17,7 @@ from service_runtime.deadline import Deadline
 from service_runtime.distinct import commit_distinct
 from service_runtime.errors import NotAccepted, ServiceError
 from service_runtime.group_commit import GroupCommit, GroupLimits
+from service_runtime.metrics import GroupStats
 
 PlacementLane = GroupCommit[OrderDraft, Order]
 _order_id: Callable[[OrderDraft], UUID] = attrgetter("order_id")
@@ -38,7 +40,9 @@ class GroupPlacer:
         orders: OrderRepository,
         processing: OrderProcessing,
         timeout_s: float,
+        stats: OrderStats | None = None,
     ) -> None:
+        self._stats = stats
         self._customers = customers
         self._intake = intake
         self._orders = orders
@@ -47,7 +51,10 @@ class GroupPlacer:
 
     async def place(self, drafts: Sequence[OrderDraft]) -> list[Outcome]:
         """Answers each order at its end, in their order, or its error."""
-        return await one_decision_each(drafts, self._place)
+        outcomes = await one_decision_each(drafts, self._place)
+        if self._stats is not None:
+            self._stats.placed(outcomes)
+        return outcomes
 
     async def _place(self, drafts: Sequence[OrderDraft]) -> list[Outcome]:
         # The question begins after every call of the group came in, so that its answer is never older than a call.
@@ -123,14 +130,14 @@ async def one_decision_each(
     return await commit_distinct(drafts, identity=_order_id, content=_fingerprint, reused=_reused, commit=place)
 
 
-def single_lane(placer: GroupPlacer, limits: GroupLimits) -> PlacementLane:
+def single_lane(placer: GroupPlacer, limits: GroupLimits, stats: GroupStats | None = None) -> PlacementLane:
     """Places the orders of single calls; groups under way at once have no disc in common."""
-    return GroupCommit(commit=placer.place, keys=lambda draft: draft.lines.ids, limits=limits)
+    return GroupCommit(commit=placer.place, keys=lambda draft: draft.lines.ids, limits=limits, stats=stats)
 
 
-def bulk_lane(placer: GroupPlacer, limits: GroupLimits) -> PlacementLane:
+def bulk_lane(placer: GroupPlacer, limits: GroupLimits, stats: GroupStats | None = None) -> PlacementLane:
     """Places the orders of batches: full groups, which gain from being under way together even on one disc."""
-    return GroupCommit(commit=placer.place, keys=lambda _: (), limits=limits)
+    return GroupCommit(commit=placer.place, keys=lambda _: (), limits=limits, stats=stats)
 
 
 def _reused(draft: OrderDraft) -> ServiceError:

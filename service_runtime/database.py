@@ -10,6 +10,7 @@ import asyncpg
 import structlog
 
 from service_runtime.errors import NotAccepted
+from service_runtime.metrics import ServiceMetrics
 from service_runtime.primary import CONNECT_FAULTS, Primary
 from service_runtime.settings import DatabaseSettings
 
@@ -42,18 +43,27 @@ class DatabaseUnreachable(DatabaseUnavailable):
 class Database:
     """Connections to one database. Whatever keeps it from answering is DatabaseUnavailable; other SQL errors stay what they are."""
 
-    def __init__(self, pool: "asyncpg.Pool[asyncpg.Record]", *, primary: Primary, acquire_timeout_s: float) -> None:
+    def __init__(
+        self,
+        pool: "asyncpg.Pool[asyncpg.Record]",
+        *,
+        primary: Primary,
+        acquire_timeout_s: float,
+        metrics: ServiceMetrics | None = None,
+    ) -> None:
         self._pool = pool
         self._primary = primary
         self._acquire_timeout_s = acquire_timeout_s
+        self._acquire: Callable[[], Awaitable[Connection]] = self._acquire_in_time
+        if metrics is not None:
+            self._acquire = metrics.pool.timed(self._acquire_in_time)
+            metrics.samples.append(lambda: metrics.pool.sample(pool))
 
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[Connection]:
         """Lends a connection; waits for a free one for acquire_timeout_s seconds at most, and then raises DatabaseUnreachable."""
         try:
-            # Cheaper than the pool's own timeout, which makes a task of each wait.
-            async with asyncio.timeout(self._acquire_timeout_s):
-                connection = await self._pool.acquire()
+            connection = await self._acquire()
         except CONNECT_FAULTS as error:
             raise DatabaseUnreachable from error
         try:
@@ -69,6 +79,11 @@ class Database:
             raise
         finally:
             await self._release(connection)
+
+    async def _acquire_in_time(self) -> Connection:
+        # Cheaper than the pool's own timeout, which makes a task of each wait.
+        async with asyncio.timeout(self._acquire_timeout_s):
+            return await self._pool.acquire()
 
     async def _release(self, connection: Connection) -> None:
         try:
@@ -115,7 +130,7 @@ class Database:
 
 
 @asynccontextmanager
-async def open_database(settings: DatabaseSettings) -> AsyncIterator[Database]:
+async def open_database(settings: DatabaseSettings, metrics: ServiceMetrics | None = None) -> AsyncIterator[Database]:
     """Opens the pool without asking the server, so that a service can start before its database does."""
 
     async def keep(_: Any) -> None:
@@ -137,7 +152,7 @@ async def open_database(settings: DatabaseSettings) -> AsyncIterator[Database]:
     )
     await pool
     try:
-        yield Database(pool, primary=primary, acquire_timeout_s=settings.postgres_acquire_timeout_s)
+        yield Database(pool, primary=primary, acquire_timeout_s=settings.postgres_acquire_timeout_s, metrics=metrics)
     finally:
         try:
             await asyncio.wait_for(pool.close(), CLOSE_TIMEOUT_S)

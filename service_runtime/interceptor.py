@@ -12,7 +12,9 @@ import structlog
 from google.protobuf.message import DecodeError
 from grpc_status import rpc_status
 
+from service_runtime.call_metrics import count_unknown, counted
 from service_runtime.errors import Internal, InvalidArgument, Overloaded, ServiceError, Violation
+from service_runtime.metrics import CallStats
 
 Handler = Any  # grpc has no type for handlers of its asyncio server.
 Context = grpc.aio.ServicerContext[Any, Any]
@@ -31,7 +33,8 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
     service's health are answered always: a busy service is not a sick one.
     """
 
-    def __init__(self, *, running_max: int, slow_call_s: float) -> None:
+    def __init__(self, *, running_max: int, slow_call_s: float, stats: CallStats | None = None) -> None:
+        self._stats = stats
         self._running_max = running_max
         self._slow_call_s = slow_call_s
         self._wrapped: dict[str, Handler] = {}
@@ -50,6 +53,8 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
         # Counted first: whoever is refused here ends like everybody else.
         self._running += 1
         if self._running > self._running_max and not method.startswith(HEALTH):
+            if self._stats is not None:
+                self._stats.overloaded.add()
             raise Overloaded
 
     def _end(self) -> None:
@@ -64,8 +69,13 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
         if wrapped is None:
             handler = await continuation(details)
             if handler is None:
+                if self._stats is not None:
+                    count_unknown(self._stats.of(details.method))
                 return None
-            wrapped = self._wrapped[details.method] = self._wrap(details.method, handler)
+            wrapped = self._wrap(details.method, handler)
+            if self._stats is not None:
+                wrapped = counted(wrapped, self._stats.of(details.method))
+            self._wrapped[details.method] = wrapped
         return wrapped
 
     def _wrap(self, method: str, handler: Handler) -> Handler:

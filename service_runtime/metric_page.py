@@ -9,7 +9,7 @@ import mmap
 import os
 import time
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from itertools import product
@@ -43,6 +43,8 @@ class Family:
     width: int
     bounds: Sequence[float] = ()
     merge: Merge = Merge.SUM
+    rare: frozenset[Labels] = frozenset()
+    """Children that are told of from their first use on; all others are there at 0, so that they can be seen to rise."""
 
 
 class Cell:
@@ -114,9 +116,11 @@ class Page:
         family = self._declare("counter", name, text, tuple(labels), list(product(*labels.values())))
         return {child: Cell(self.values, place) for child, place in self._places(family)}
 
-    def counter_of(self, name: str, text: str, labels: Labels, children: Sequence[Labels]) -> dict[Labels, Cell]:
+    def counter_of(
+        self, name: str, text: str, labels: Labels, children: Sequence[Labels], rare: Iterable[Labels] = ()
+    ) -> dict[Labels, Cell]:
         """Declares a counter with these children alone."""
-        family = self._declare("counter", name, text, labels, children)
+        family = self._declare("counter", name, text, labels, children, rare=rare)
         return {child: Cell(self.values, place) for child, place in self._places(family)}
 
     def gauge(self, name: str, text: str, merge: Merge = Merge.SUM, **labels: Sequence[str]) -> dict[Labels, Cell]:
@@ -138,10 +142,18 @@ class Page:
         return self.histogram_of(name, text, bounds, tuple(labels), list(product(*labels.values())))
 
     def histogram_of(
-        self, name: str, text: str, bounds: Sequence[float], labels: Labels, children: Sequence[Labels]
+        self,
+        name: str,
+        text: str,
+        bounds: Sequence[float],
+        labels: Labels,
+        children: Sequence[Labels],
+        *,
+        rare: Iterable[Labels] = (),
     ) -> dict[Labels, Distribution]:
         """Declares a histogram with these children alone."""
-        family = self._declare("histogram", name, text, labels, children, width=len(bounds) + 2, bounds=bounds)
+        width = len(bounds) + 2
+        family = self._declare("histogram", name, text, labels, children, width=width, bounds=bounds, rare=rare)
         return {child: Distribution(self.values, place, bounds) for child, place in self._places(family)}
 
     def forget_gauges(self) -> None:
@@ -162,8 +174,11 @@ class Page:
         width: int = 1,
         bounds: Sequence[float] = (),
         merge: Merge = Merge.SUM,
+        rare: Iterable[Labels] = (),
     ) -> Family:
-        family = Family(kind, name, text, labels, tuple(children), self._used, width, tuple(bounds), merge)
+        family = Family(
+            kind, name, text, labels, tuple(children), self._used, width, tuple(bounds), merge, frozenset(rare)
+        )
         self._used += width * len(children)
         if self._used > PLACES_MAX:
             raise ValueError(f"{name} does not fit: a page has {PLACES_MAX} places")

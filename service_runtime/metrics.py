@@ -4,7 +4,7 @@ import platform
 from collections.abc import Awaitable, Callable, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from time import perf_counter
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import asyncpg
 
@@ -27,6 +27,8 @@ CODES = (
     *("PERMISSION_DENIED", "RESOURCE_EXHAUSTED", "FAILED_PRECONDITION", "ABORTED", "OUT_OF_RANGE", "UNIMPLEMENTED"),
     *("INTERNAL", "UNAVAILABLE", "DATA_LOSS", "UNAUTHENTICATED"),
 )
+# What alerts ask for is there from the start, for each method; a series for each of the others too would be ten times as many.
+USUAL_CODES = frozenset({"OK", "INTERNAL", "UNAVAILABLE", "RESOURCE_EXHAUSTED"})
 # The lane of all calls together, before any other.
 CALLS = "calls"
 OVERLOADED, EXPIRED, CLOSING = "overloaded", "expired", "closing"
@@ -72,9 +74,15 @@ class CallStats:
             "Calls that ended, by method and status code.",
             (*CALL_LABELS, "grpc_code"),
             [(*method, code) for method in known for code in CODES],
+            rare=[(*method, code) for method in known for code in CODES if code not in USUAL_CODES],
         )
         self.handling_s = page.histogram_of(
-            "grpc_server_handling_seconds", "Seconds from a call's begin to its end.", SECONDS, CALL_LABELS, known
+            "grpc_server_handling_seconds",
+            "Seconds from a call's begin to its end.",
+            SECONDS,
+            CALL_LABELS,
+            known,
+            rare=known,
         )
         self.in_flight = page.gauge_of(
             "recordshop_calls_in_flight", "Calls that run now, by method.", CALL_LABELS, known
@@ -185,6 +193,8 @@ class ServiceMetrics:
         limits: Sequence[str] = (),
     ) -> None:
         self.page = page
+        self.samples: list[Callable[[], None]] = []
+        """What is looked at now and then."""
         self.refusals = page.counter(
             "recordshop_refusals_total",
             "Calls or entries refused with nothing done, by lane and reason.",
@@ -209,6 +219,10 @@ class ServiceMetrics:
             build, Merge.LATEST,
         )  # fmt: skip
         info[build[0]].set(1.0)
+
+    def __bool__(self) -> Literal[True]:
+        """So that `metrics and metrics.pool` is the pool's counters, or None."""
+        return True
 
     def _declare_groups(self, page: Page, lanes: Sequence[str]) -> None:
         self.group_size = page.histogram(

@@ -63,6 +63,15 @@ class ServerSettings(BaseSettings):
     health_interval_s: Seconds = 0.5
     health_timeout_s: Seconds = 2.0
     log_level: Literal["debug", "info", "warning", "error"] = "info"
+    metrics_port: Port | None = None
+    """Where Prometheus may scrape the service, at /metrics. Unset, nothing is counted; 0 is any free port, which the log tells."""
+    metrics_address: str | None = Field(default=None, min_length=1)
+    """The address of that port, if it is to be another one than BIND_ADDRESS."""
+
+    @property
+    def metrics_host(self) -> str:
+        """Where the metrics' port is."""
+        return self.metrics_address or self.bind_address
 
 
 class WatchSettings(BaseSettings):

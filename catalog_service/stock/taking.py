@@ -11,6 +11,7 @@ from service_runtime.deadline import Deadline
 from service_runtime.distinct import commit_distinct
 from service_runtime.errors import ServiceError
 from service_runtime.group_commit import GroupCommit, GroupLimits
+from service_runtime.metrics import GroupStats
 
 Outcome = Reservation | ServiceError
 Lane = GroupCommit[ReservationRequest, Reservation]
@@ -58,7 +59,7 @@ class StockTaking:
         return self._singles if len(request.lines.ids) == 1 else self._multiples
 
 
-def single_lane(ledger: ReservationLedger, limits: GroupLimits) -> Lane:
+def single_lane(ledger: ReservationLedger, limits: GroupLimits, stats: GroupStats | None = None) -> Lane:
     """Decides requests of one line in groups, each as one statement."""
 
     async def commit(requests: Sequence[ReservationRequest]) -> Sequence[Outcome]:
@@ -66,10 +67,10 @@ def single_lane(ledger: ReservationLedger, limits: GroupLimits) -> Lane:
             requests, identity=_id, content=_lines, reused=_reused, commit=ledger.reserve_singles
         )
 
-    return GroupCommit(commit=commit, keys=_discs, limits=limits)
+    return GroupCommit(commit=commit, keys=_discs, limits=limits, stats=stats)
 
 
-def multiple_lane(ledger: ReservationLedger, limits: GroupLimits) -> Lane:
+def multiple_lane(ledger: ReservationLedger, limits: GroupLimits, stats: GroupStats | None = None) -> Lane:
     """Decides requests of several lines, each as one statement, several at once unless they share a disc."""
 
     async def commit(requests: Sequence[ReservationRequest]) -> Sequence[Outcome]:
@@ -77,7 +78,7 @@ def multiple_lane(ledger: ReservationLedger, limits: GroupLimits) -> Lane:
             requests, identity=_id, content=_lines, reused=_reused, commit=ledger.reserve_lines
         )
 
-    return GroupCommit(commit=commit, keys=_discs, limits=limits)
+    return GroupCommit(commit=commit, keys=_discs, limits=limits, stats=stats)
 
 
 def _discs(request: ReservationRequest) -> Iterable[UUID]:

@@ -28,7 +28,7 @@ LAYERS = (
     ("__main__",),
     ("servicer",),
     ("*mapping",),
-    ("audit", "batch", "cancellation", "recovery", "streams"),
+    ("audit", "backlog", "batch", "cancellation", "recovery", "streams"),
     ("placement", "returning", "taking", "watching"),
     ("processing", "return_processing"),
     (
