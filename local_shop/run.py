@@ -18,8 +18,11 @@ JOHN_DOE = "0e92cf1e-7bc4-4f9e-8eb6-3c88627efecb"
 WE_ARE_REACTIVE = "bcd8a0e9-dc0a-4ae7-a783-458542e2cc39"
 
 
-def run_shop(ports: Mapping[str, int], shop_dir: Path) -> None:
-    """Run the shop on these ports until Ctrl-C (KeyboardInterrupt); LocalShopError if a part of it ends by itself."""
+def run_shop(ports: Mapping[str, int], metrics_ports: Mapping[str, int], shop_dir: Path) -> None:
+    """Run the shop on these ports until Ctrl-C (KeyboardInterrupt); LocalShopError if a part of it ends by itself.
+
+    0 is any free port, for metrics.
+    """
     env_file = shop_dir / SHOP_ENV
     shop_dir.mkdir(parents=True, exist_ok=True)
     with ExitStack() as stack:
@@ -28,7 +31,7 @@ def run_shop(ports: Mapping[str, int], shop_dir: Path) -> None:
         env_file.unlink(missing_ok=True)
         server = stack.enter_context(LocalPostgres(data_dir=shop_dir / "postgres"))
         passwords = provision(server)
-        shop = stack.enter_context(LocalShop(server, passwords, ShopOptions(ports=ports)))
+        shop = stack.enter_context(LocalShop(server, passwords, ShopOptions(ports=ports, metrics_ports=metrics_ports)))
         stack.callback(env_file.unlink, missing_ok=True)
         env = ShopEnv.of(shop)
         say(_welcome(env, env_file))
@@ -70,7 +73,8 @@ def _welcome(env: ShopEnv, env_file: Path) -> str:
     calls = "\n".join(f"  {_grpcurl(*line)}" for line in lines)
     return (
         f"\nThe shop is open: catalog {env.catalog_addr}, customer {env.customer_addr}, order {env.order_addr}.\n"
-        f"Its databases are in {env_file}. To talk to it:\n\n{calls}\n\nCtrl-C closes it; its data stays.\n"
+        f"Its databases and metrics are in {env_file}; `make top` shows how it is doing. To talk to it:\n\n{calls}\n\n"
+        f"Ctrl-C closes it; its data stays.\n"
     )
 
 
