@@ -20,7 +20,7 @@ from benchmarks.shops import BenchShop
 from benchmarks.stage import opened_stage
 from local_shop.errors import LocalShopError
 
-ROUNDS = 7
+ROUNDS = 11
 PLAN = Plan(quick=True, rounds=ROUNDS, round_s=3.0, customers=200, discs=10)
 # Three times as often as Prometheus does by default.
 SCRAPE_INTERVAL_S = 5.0

@@ -57,6 +57,7 @@ class Database:
         self._acquire: Callable[[], Awaitable[Connection]] = self._acquire_in_time
         if metrics is not None:
             self._acquire = metrics.pool.timed(self._acquire_in_time)
+            metrics.pool.opened(pool.get_max_size())
             metrics.samples.append(lambda: metrics.pool.sample(pool))
 
     @asynccontextmanager

@@ -50,24 +50,24 @@ class Family:
 class Cell:
     """A counter, or a gauge."""
 
-    __slots__ = ("_place", "_values")
+    __slots__ = ("_values", "place")
 
     def __init__(self, values: "memoryview[float]", place: int) -> None:
         self._values = values
-        self._place = place
+        self.place = place
 
     def add(self, amount: float = 1.0) -> None:
         """Counts on, or back where it is a gauge."""
-        self._values[self._place] += amount
+        self._values[self.place] += amount
 
     def set(self, value: float) -> None:
         """Sets a gauge."""
-        self._values[self._place] = value
+        self._values[self.place] = value
 
     @property
     def value(self) -> float:
         """What it stands at in this process."""
-        return float(self._values[self._place])
+        return float(self._values[self.place])
 
 
 class LatestCell(Cell):
@@ -77,8 +77,8 @@ class LatestCell(Cell):
 
     def set(self, value: float) -> None:
         """Sets it, and notes when; Linux has one monotonic clock for all processes."""
-        self._values[self._place] = value
-        self._values[self._place + 1] = time.monotonic()
+        self._values[self.place] = value
+        self._values[self.place + 1] = time.monotonic()
 
 
 class Distribution:

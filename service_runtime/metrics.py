@@ -39,26 +39,30 @@ Method = tuple[str, str, str]
 
 
 class MethodStats:
-    """Counts the calls of one method."""
+    """Counts the calls of one method. Of all that is counted, calls are the most: this goes to their places directly."""
 
-    __slots__ = ("_handled", "_handling_s", "_in_flight", "_started")
+    __slots__ = ("_handled", "_handling_s", "_in_flight", "_started", "_values")
 
     def __init__(self, calls: "CallStats", method: Method) -> None:
-        self._started = calls.started[method]
-        self._in_flight = calls.in_flight[method]
-        self._handled = [calls.handled[(*method, code)] for code in CODES]
+        self._values = calls.values
+        self._started = calls.started[method].place
+        self._in_flight = calls.in_flight[method].place
+        # The codes lie behind each other, in their order.
+        self._handled = calls.handled[(*method, CODES[0])].place
         self._handling_s = calls.handling_s[method]
 
     def begin(self) -> float:
         """Counts a call that begins, and answers the moment."""
-        self._started.add()
-        self._in_flight.add()
+        values = self._values
+        values[self._started] += 1.0
+        values[self._in_flight] += 1.0
         return perf_counter()
 
     def end(self, code: int, started_s: float) -> None:
         """Counts it as ended with a status code, by its number."""
-        self._in_flight.add(-1.0)
-        self._handled[code].add()
+        values = self._values
+        values[self._in_flight] -= 1.0
+        values[self._handled + code] += 1.0
         self._handling_s.observe(perf_counter() - started_s)
 
 
@@ -67,6 +71,7 @@ class CallStats:
 
     def __init__(self, page: Page, methods: Sequence[Method], overloaded: Cell) -> None:
         known = [*methods, UNKNOWN]
+        self.values = page.values
         self.overloaded = overloaded
         self.started = page.counter_of("grpc_server_started_total", "Calls that began, by method.", CALL_LABELS, known)
         self.handled = page.counter_of(
@@ -155,6 +160,10 @@ class PoolStats:
             "Statements that got no connection: the database was not reached, or all were in use for too long.",
         )[()]
 
+    def opened(self, connections_max: int) -> None:
+        """Notes how many connections there may be."""
+        self._max.set(connections_max)
+
     def timed(self, acquire: Callable[[], Awaitable[Connection]]) -> Callable[[], Awaitable[Connection]]:
         """The same `acquire`, counted."""
 
@@ -177,7 +186,6 @@ class PoolStats:
         size, idle = pool.get_size(), pool.get_idle_size()
         self._connections[IN_USE,].set(size - idle)
         self._connections[IDLE,].set(idle)
-        self._max.set(pool.get_max_size())
 
 
 class ServiceMetrics:
