@@ -11,7 +11,7 @@ from order_service.metrics import FAILED, IDLE_RUN, UNAVAILABLE, WORKED, Recover
 from order_service.processing import OrderProcessing
 from order_service.repository import OrderRepository
 from order_service.return_processing import ReturnProcessing
-from service_runtime import failpoints
+from service_runtime import failpoints, tracing
 from service_runtime.deadline import Deadline
 from service_runtime.errors import ServiceError
 from service_runtime.interceptor import cancelled_quietly
@@ -84,20 +84,24 @@ class Recovery:
 
     async def _drive(self, work: OpenWork) -> None:
         async with self._turns:
-            try:
-                deadline = Deadline.after(self._lease_s)
-                orders = await self._orders.get_durable(work.order_ids)
-                outcomes = await self._processing.settle(orders, deadline)
-                for order in orders:
-                    await self._returns.settle(order, deadline)
-                await failpoints.reach("recovery.settled")
-                await self._journal.close(work)
-            except ServiceError as error:
-                if self._stats is not None:
-                    self._stats.still_open()
-                log.warning("still open", work_id=str(work.id), attempts=work.attempts, reason=error.reason)
-            else:
-                open_count = sum(isinstance(outcome, ServiceError) for outcome in outcomes)
-                if self._stats is not None:
-                    self._stats.recovered(sum(order.status.is_open for order in orders) - open_count)
-                log.info("recovered", work_id=str(work.id), attempts=work.attempts, still_open=open_count)
+            with tracing.linked_span("recovery", work.trace_parent):
+                await self._settle(work)
+
+    async def _settle(self, work: OpenWork) -> None:
+        try:
+            deadline = Deadline.after(self._lease_s)
+            orders = await self._orders.get_durable(work.order_ids)
+            outcomes = await self._processing.settle(orders, deadline)
+            for order in orders:
+                await self._returns.settle(order, deadline)
+            await failpoints.reach("recovery.settled")
+            await self._journal.close(work)
+        except ServiceError as error:
+            if self._stats is not None:
+                self._stats.still_open()
+            log.warning("still open", work_id=str(work.id), attempts=work.attempts, reason=error.reason)
+        else:
+            open_count = sum(isinstance(outcome, ServiceError) for outcome in outcomes)
+            if self._stats is not None:
+                self._stats.recovered(sum(order.status.is_open for order in orders) - open_count)
+            log.info("recovered", work_id=str(work.id), attempts=work.attempts, still_open=open_count)

@@ -4,6 +4,8 @@ import json
 
 import grpc
 
+from service_runtime import tracing
+
 # A neighbour that restarts is found again at once, not after grpc's usual second and more.
 RECONNECT_BACKOFF_MIN_MS = 50
 RECONNECT_BACKOFF_MAX_MS = 500
@@ -20,7 +22,7 @@ def open_channel(address: str, service_name: str) -> grpc.aio.Channel:
         "retryableStatusCodes": ["UNAVAILABLE"],
     }
     service_config = {"methodConfig": [{"name": [{"service": service_name}], "retryPolicy": retry_policy}]}
-    return grpc.aio.insecure_channel(
+    channel = grpc.aio.insecure_channel(
         address,
         options=[
             # Neighbours are reached directly: grpc would send even a loopback address through a proxy that the environment names.
@@ -31,3 +33,4 @@ def open_channel(address: str, service_name: str) -> grpc.aio.Channel:
             ("grpc.service_config", json.dumps(service_config)),
         ],
     )
+    return tracing.traced_channel(channel)

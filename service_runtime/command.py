@@ -17,6 +17,7 @@ from service_runtime.metrics import ServiceMetrics
 from service_runtime.place import OwnPort, Place, SharedPort
 from service_runtime.server import run_process
 from service_runtime.settings import WORKERS_MAX, ServerSettings, load_settings
+from service_runtime.trace_switch import require_tracing, traced_process
 from service_runtime.worker_pages import WorkerPages, worker_pages
 from service_runtime.workers import supervise
 
@@ -40,15 +41,23 @@ def run_service(
     """
     asked = _parser(service).parse_args(arguments)
     settings = load_settings(settings_kind, **({} if asked.workers is None else {"workers": asked.workers}))
-    configure_logs(service=service, level=settings.log_level)
+    require_tracing(settings)
+    configure_logs(
+        service=service,
+        level=settings.log_level,
+        form=settings.log_format,
+        lines_max_per_s=settings.log_lines_max_per_s,
+    )
     if asked.worker is not None:
         structlog.contextvars.bind_contextvars(worker=asked.worker)
         with socket.socket(fileno=sys.stdin.fileno()) as line:
+            shared_port = SharedPort(host=settings.bind_address, line=line)
             metrics = None if asked.metrics_page is None else declare(Page.shared(asked.metrics_page))
-            run_process(serve(settings, SharedPort(host=settings.bind_address, line=line), metrics))
+            run_process(traced_process(serve(settings, shared_port, metrics), service, settings, worker=asked.worker))
     elif settings.workers == 1:
+        own_port = OwnPort(f"{settings.bind_address}:{port_of(settings)}")
         with _own_metrics(settings, declare) as metrics:
-            run_process(serve(settings, OwnPort(f"{settings.bind_address}:{port_of(settings)}"), metrics))
+            run_process(traced_process(serve(settings, own_port, metrics), service, settings))
     else:
         with _metrics_of_workers(settings, declare) as pages:
             run_process(supervise(settings, port_of(settings), pages))

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 import asyncpg
 import grpc
 import pytest
+from google.protobuf.field_mask_pb2 import FieldMask
 
 from local_shop.errors import PortTaken
 from local_shop.shop import SERVICES
@@ -60,7 +61,11 @@ async def outcome_of(call: "asyncio.Future[object] | grpc.aio.UnaryUnaryCall[obj
 async def test_counters_equal_what_the_database_holds_after_a_mixed_load(metered: OpenedShop) -> None:
     desk = OrderDesk(metered.order)
     disc, short = await metered.make_disc(stock=100), await metered.make_disc(stock=3)
-    buyer, inactive = await metered.make_customer(), await metered.make_customer(active=False)
+    buyer, inactive = await metered.make_customer(), await metered.make_customer()
+    edit = customer_pb2.UpdateCustomerRequest(
+        customer=customer_pb2.Customer(id=inactive.id, active=False), update_mask=FieldMask(paths=["active"])
+    )
+    await metered.customer.UpdateCustomer(edit, timeout=CALL_TIMEOUT_S)
     requests = [
         *[order_request(buyer.id, {disc.id: 1 + number % 2}) for number in range(20)],
         *[order_request(buyer.id, {short.id: 1}) for _ in range(10)],
