@@ -86,6 +86,7 @@ docs: $(STUBS) ## Write the pages of docs/ anew that are made from the protos, t
 clean: ## Remove all that was built or installed; the data of `make run` in .shop/ stays.
 	rm -rf $(VENV) .tools build *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	rm -rf recordshop/catalog recordshop/customer recordshop/order
+	rm -rf clients/go/recordshop clients/typescript/node_modules clients/typescript/src/gen clients/typescript/build
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(STUBS): $(PROTOS) protos/generate.py | $(INSTALLED)

@@ -17,9 +17,9 @@ INTRODUCTION = """\
 
 # API
 
-What each method promises, and every message, field and error. [requests.md](requests.md) has a line to try for each method. The protos
-themselves are in `protos/`, and import nothing but `google/protobuf/*`; every service also answers `grpc.health.v1.Health` and server
-reflection.
+What each method promises, and every message, field and error. [requests.md](requests.md) has a line to try for each method, and
+[clients/](../clients/README.md) the start in other languages. The protos themselves are in `protos/`, and import nothing but
+`google/protobuf/*`; every service also answers `grpc.health.v1.Health` and server reflection.
 
 """
 ERRORS = """

@@ -19,14 +19,15 @@ from tests.opened_shop import OpenedShop
 
 WATCHES_MAX = 3
 TIMEOUT_S = 30.0
-# Far below the 10 s that calls have to finish.
-DRAIN_S = 5.0
+# A process may take this long over its end, far less than what it gives its calls.
+ENDED_S = 20.0
+SETTINGS = {"WATCHES_MAX": str(WATCHES_MAX), "CATALOG_TIMEOUT_S": "0.5", "DRAIN_TIMEOUT_S": "60"}
 
 
 @pytest.fixture
 async def undecided(fresh_shop: FreshShops) -> tuple[OpenedShop, str]:
     """A shop without a catalog, and an order that stays PENDING."""
-    shop = await fresh_shop(settings={"order": {"WATCHES_MAX": str(WATCHES_MAX), "CATALOG_TIMEOUT_S": "0.5"}})
+    shop = await fresh_shop(settings={"order": SETTINGS})
     customer, disc, request_id = (await shop.make_customer()).id, (await shop.make_disc(stock=1)).id, new_id()
     shop.local.catalog.kill()
     request = order_request(customer, {disc: 1}, request_id)
@@ -72,4 +73,4 @@ async def test_a_process_that_is_told_to_end_ends_its_watches_at_once(undecided:
         ending = asyncio.create_task(asyncio.to_thread(shop.local.order.terminate))
         assert (await refusal_of(call.read())).says(grpc.StatusCode.UNAVAILABLE, "WATCH_ENDED")
         assert await ending == 0
-        assert time.monotonic() - started_s < DRAIN_S
+        assert time.monotonic() - started_s < ENDED_S

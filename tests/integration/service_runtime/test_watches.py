@@ -25,8 +25,9 @@ DISCS = 100
 # Of those, the ones that move: their changes are far more than fits into a connection that nobody reads.
 MOVING = 20
 MOVES = 1_000
-# Far below the 10 s that calls have to finish.
-DRAIN_S = 5.0
+# A process may take this long over its end, far less than what it gives its calls.
+ENDED_S = 20.0
+CALLS_DRAIN_S = 60
 MEBIBYTE = 1 << 20
 
 # As the service moves stock, only faster.
@@ -71,7 +72,7 @@ class Busy:
 
 @pytest.fixture
 async def busy(fresh_shop: FreshShops, postgres: ProvisionedPostgres) -> AsyncIterator[Busy]:
-    settings = {"WATCHES_MAX": str(WATCHES_MAX), "WATCHED_DISCS_MAX": str(DISCS)}
+    settings = {"WATCHES_MAX": str(WATCHES_MAX), "WATCHED_DISCS_MAX": str(DISCS), "DRAIN_TIMEOUT_S": str(CALLS_DRAIN_S)}
     shop = await fresh_shop(settings={"catalog": settings})
     discs = [disc.id for disc in await asyncio.gather(*[shop.make_disc(stock=5) for _ in range(DISCS)])]
     database = shop.local.catalog_dsn.rsplit("/", 1)[1]
@@ -202,4 +203,4 @@ async def test_a_process_that_is_told_to_end_ends_its_watches_at_once_those_that
             refusal = await refusal_of(watch.next())
             assert refusal.says(grpc.StatusCode.UNAVAILABLE, "WATCH_ENDED")
         assert await ending == 0
-        assert time.monotonic() - started_s < DRAIN_S
+        assert time.monotonic() - started_s < ENDED_S
