@@ -123,6 +123,27 @@ class Database:
             await asyncio.sleep(random.uniform(0, DEADLOCK_BACKOFF_S * attempt))  # noqa: S311 - jitter, not a secret.
         raise DatabaseUnavailable
 
+    async def listen(self, channel: str, heard: Callable[[], object]) -> None:
+        """Calls `heard` at each notification until the connection is lost; raises DatabaseUnavailable then. It keeps a connection busy."""
+        async with self.connection() as connection:
+            lost = asyncio.Event()
+
+            def hear(*_: object) -> None:
+                heard()
+
+            def lose(_: object) -> None:
+                lost.set()
+
+            connection.add_termination_listener(lose)
+            await connection.add_listener(channel, hear)
+            try:
+                await lost.wait()
+            finally:
+                if not connection.is_closed():
+                    connection.remove_termination_listener(lose)
+                    await connection.remove_listener(channel, hear)
+            raise asyncpg.ConnectionDoesNotExistError
+
     async def ping(self) -> None:
         """Asks the database whether it takes writes; raises DatabaseUnavailable if it does not."""
         async with self.connection() as connection:
