@@ -204,7 +204,7 @@ async def test_prometheus_own_check_has_nothing_to_say(metered: OpenedShop) -> N
 
 
 async def test_metrics_are_answered_while_the_service_drains(fresh_shop: FreshShops) -> None:
-    shop = await fresh_shop(metrics=True, settings={"order": {"CATALOG_TIMEOUT_S": "20"}})
+    shop = await fresh_shop(metrics=True, settings={"order": {"CATALOG_TIMEOUT_S": "60", "GROUP_TIMEOUT_S": "60"}})
     customer, disc = await shop.make_customer(), await shop.make_disc()
     assert (await when(shop, lambda seen: seen.total("recordshop_serving") == 1)).total("recordshop_workers") == 1
     shop.local.catalog.pause()
