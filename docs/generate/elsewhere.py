@@ -37,6 +37,11 @@ MAKE = (
         "none",
         "`make bench`: anything but 0 measures the most important things only, within three minutes.",
     ),
+    Variable(
+        "EXPERIMENT_QUICK",
+        "none",
+        "`make experiment`: anything but 0 measures a part of the experiment, within five minutes.",
+    ),
     Variable("CHAOS_MINUTES", "`1`", "`make chaos`: how long the nemesis strikes."),
     Variable("CHAOS_SEED", "a new one", "`make chaos`: repeats the faults and the load of an earlier run."),
     Variable("CATALOG_ADDR", "of `.shop/shop.env`", "`make ghz`: the catalog to load, as host:port."),
