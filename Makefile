@@ -15,14 +15,15 @@ PUBLISHED := $(firstword $(foreach ref,main origin/main HEAD,$(shell git rev-par
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo run audit ghz bench experiment chaos chaos-mutants failover test check lint format proto docs clean
+.PHONY: help demo run audit top ghz bench experiment chaos chaos-mutants failover test check lint format proto docs clean
 
 help: ## Show this.
 	@echo "Record Shop sells records, and never oversells."
 	@echo
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
 	@echo
-	@echo "DEMO_SECONDS, DEMO_RATE and DEMO_CLIENTS change the demo; CATALOG_PORT, CUSTOMER_PORT and ORDER_PORT the run."
+	@echo "DEMO_SECONDS, DEMO_RATE and DEMO_CLIENTS change the demo; CATALOG_PORT, CUSTOMER_PORT and ORDER_PORT the run,"
+	@echo "and CATALOG_METRICS_PORT and so on the ports of its metrics, which are any free ones else."
 	@echo "BENCH_QUICK=1 measures the most important things, within three minutes."
 	@echo "EXPERIMENT_QUICK=1 measures a part of the experiment, within five minutes."
 	@echo "CHAOS_MINUTES=60 makes a long run of chaos, CHAOS_SEED repeats one."
@@ -35,6 +36,9 @@ run: $(STUBS) ## Run the shop in the foreground, with its data in .shop/, until 
 
 audit: $(STUBS) ## Audit the shop that `make run` runs.
 	@$(BIN)/python -m local_shop audit
+
+top: $(STUBS) ## Watch the shop that `make run` runs: orders, groups, pools, stock, audit. TOP_ONCE=1 shows one frame.
+	@$(BIN)/python -m local_shop top
 
 ghz: $(STUBS) ## Load the shop that `make run` runs with ghz, then audit what was sold.
 	@$(BIN)/python -m tests.load.run

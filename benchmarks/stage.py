@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from benchmarks.echo import ADDRESS_VARIABLE
@@ -18,7 +18,7 @@ from local_shop.postgres import LocalPostgres
 from local_shop.process_logs import FileLog
 from local_shop.processes import ServiceProcess
 from local_shop.provision import provision
-from local_shop.shop import LocalShop, ShopOptions
+from local_shop.shop import SERVICES, LocalShop, ShopOptions
 from recordshop.catalog.v1 import catalog_pb2
 from recordshop.client import RecordShop, ShopError
 from recordshop.customer.v1 import customer_pb2
@@ -48,6 +48,7 @@ class Stage:
         settings: Mapping[str, Mapping[str, str]] = SHIPPED,
         ungrouped_pool: int | None = None,
         orders_filled: int = 0,
+        metrics: bool = False,
     ) -> AsyncIterator[BenchShop]:
         """Run a shop on databases of its own, which go when it closes; `orders_filled` are in them before it opens.
 
@@ -61,6 +62,8 @@ class Stage:
             logs.mkdir()
             props = self.folder / PROPS_FILE
             options = shop_options(databases, logs, props, settings=settings, ungrouped_pool=ungrouped_pool)
+            if metrics:
+                options = replace(options, metrics_ports=dict.fromkeys(SERVICES, 0))
             with LocalShop(self.server, self.passwords, options) as local:
                 async with running_shop(name, local, self.server, databases) as shop:
                     yield shop

@@ -1,4 +1,4 @@
-"""The command line: `python -m local_shop run | demo | audit`; the Makefile calls it."""
+"""The command line: `python -m local_shop run | demo | audit | top`; the Makefile calls it."""
 
 import asyncio
 import signal
@@ -28,16 +28,25 @@ DEFAULT_SHOP_DIR = Path(__file__).parent.parent / ".shop"
 
 @app.command()
 def run(
+    *,
     catalog_port: Annotated[int, typer.Option(envvar="CATALOG_PORT", min=1, max=65_535)] = 50_051,
     customer_port: Annotated[int, typer.Option(envvar="CUSTOMER_PORT", min=1, max=65_535)] = 50_052,
     order_port: Annotated[int, typer.Option(envvar="ORDER_PORT", min=1, max=65_535)] = 50_053,
+    catalog_metrics_port: Annotated[int, typer.Option(envvar="CATALOG_METRICS_PORT", min=0, max=65_535)] = 0,
+    customer_metrics_port: Annotated[int, typer.Option(envvar="CUSTOMER_METRICS_PORT", min=0, max=65_535)] = 0,
+    order_metrics_port: Annotated[int, typer.Option(envvar="ORDER_METRICS_PORT", min=0, max=65_535)] = 0,
     shop_dir: ShopDir = DEFAULT_SHOP_DIR,
 ) -> None:
     """Run the shop in the foreground; Ctrl-C stops it, and its data stays."""
     ports = {"catalog": catalog_port, "customer": customer_port, "order": order_port}
+    metrics_ports = {
+        "catalog": catalog_metrics_port,
+        "customer": customer_metrics_port,
+        "order": order_metrics_port,
+    }
     with _told_errors():
         try:
-            run_shop(ports, shop_dir)
+            run_shop(ports, metrics_ports, shop_dir)
         except KeyboardInterrupt:
             say("The shop is closed.")
 
@@ -63,6 +72,21 @@ def audit(shop_dir: ShopDir = DEFAULT_SHOP_DIR) -> None:
     show_audit(outcome)
     say(outcome.verdict())
     raise typer.Exit(0 if outcome.agrees else EXIT_FAILED)
+
+
+@app.command()
+def top(
+    once: Annotated[bool, typer.Option(envvar="TOP_ONCE", help="Show one frame and end.")] = False,  # noqa: FBT002
+    shop_dir: ShopDir = DEFAULT_SHOP_DIR,
+) -> None:
+    """Show how the shop that runs is doing, until q or Ctrl-C; one frame if the output is no terminal."""
+    from local_shop.top import show_top  # noqa: PLC0415 -- only who looks at it pays for rich
+
+    with _told_errors():
+        try:
+            asyncio.run(show_top(shop_dir, once=once))
+        except KeyboardInterrupt:
+            return
 
 
 @contextmanager

@@ -21,8 +21,11 @@ WE_ARE_REACTIVE = "bcd8a0e9-dc0a-4ae7-a783-458542e2cc39"
 TELEMETRY_PREFIXES = ("OTEL_", "LOG_")
 
 
-def run_shop(ports: Mapping[str, int], shop_dir: Path) -> None:
-    """Run the shop on these ports until Ctrl-C (KeyboardInterrupt); LocalShopError if a part of it ends by itself."""
+def run_shop(ports: Mapping[str, int], metrics_ports: Mapping[str, int], shop_dir: Path) -> None:
+    """Run the shop on these ports until Ctrl-C (KeyboardInterrupt); LocalShopError if a part of it ends by itself.
+
+    0 is any free port, for metrics.
+    """
     env_file = shop_dir / SHOP_ENV
     shop_dir.mkdir(parents=True, exist_ok=True)
     with ExitStack() as stack:
@@ -31,7 +34,8 @@ def run_shop(ports: Mapping[str, int], shop_dir: Path) -> None:
         env_file.unlink(missing_ok=True)
         server = stack.enter_context(LocalPostgres(data_dir=shop_dir / "postgres"))
         passwords = provision(server)
-        shop = stack.enter_context(LocalShop(server, passwords, ShopOptions(ports=ports, settings=_passed_on())))
+        options = ShopOptions(ports=ports, metrics_ports=metrics_ports, settings=_passed_on())
+        shop = stack.enter_context(LocalShop(server, passwords, options))
         stack.callback(env_file.unlink, missing_ok=True)
         env = ShopEnv.of(shop)
         say(_welcome(env, env_file))
@@ -84,7 +88,8 @@ def _welcome(env: ShopEnv, env_file: Path) -> str:
     calls = "\n".join(f"  {_grpcurl(*line)}" for line in lines)
     return (
         f"\nThe shop is open: catalog {env.catalog_addr}, customer {env.customer_addr}, order {env.order_addr}.\n"
-        f"Its databases are in {env_file}. To talk to it:\n\n{calls}\n\nCtrl-C closes it; its data stays.\n"
+        f"Its databases and metrics are in {env_file}; `make top` shows how it is doing. To talk to it:\n\n{calls}\n\n"
+        f"Ctrl-C closes it; its data stays.\n"
     )
 
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from order_service.admission import Admission
 from order_service.audit import StockAudit
+from order_service.backlog import watched_backlog
 from order_service.batch import BatchPlacement
 from order_service.cancellation import OrderCancellation
 from order_service.catalog_client import CatalogClient
@@ -15,6 +16,7 @@ from order_service.hybrid import GuardedSettling
 from order_service.intake import OrderIntake
 from order_service.journal import Journal
 from order_service.lanes import LaneMaker
+from order_service.metrics import BULK, CANCELS, SINGLES, OrderMetrics
 from order_service.order_lines import OrderLines
 from order_service.order_queue import OrderQueue
 from order_service.order_search import OrderSearch
@@ -41,6 +43,8 @@ from service_runtime.circuit_breaker import CircuitBreaker
 from service_runtime.command import run_service
 from service_runtime.database import Database, open_database
 from service_runtime.group_commit import GroupLimits
+from service_runtime.methods import methods_of
+from service_runtime.metrics import OVERLOADED
 from service_runtime.place import Place
 from service_runtime.server import GrpcServer
 from service_runtime.tasks import DurableTasks
@@ -51,16 +55,21 @@ STOCK_SERVICE_NAME = stock_pb2.DESCRIPTOR.services_by_name["StockService"].full_
 CUSTOMER_SERVICE_NAME = customer_pb2.DESCRIPTOR.services_by_name["CustomerService"].full_name
 
 
-async def serve(settings: OrderSettings, place: Place) -> None:
+async def serve(settings: OrderSettings, place: Place, metrics: OrderMetrics | None) -> None:
     """Builds the service from its parts and serves until a signal; the parts are closed in reverse order."""
     async with AsyncExitStack() as stack:
-        database = await stack.enter_async_context(open_database(settings))
+        database = await stack.enter_async_context(open_database(settings, metrics))
         catalog_channel = await stack.enter_async_context(open_channel(settings.catalog_addr, STOCK_SERVICE_NAME))
         customer_channel = await stack.enter_async_context(open_channel(settings.customer_addr, CUSTOMER_SERVICE_NAME))
         catalog = CatalogClient(channel=catalog_channel, timeout_s=settings.catalog_timeout_s)
         customers = CustomerClient(channel=customer_channel, timeout_s=settings.customer_timeout_s)
         hub = WatchHub(read=OrderChanges(database=database).since, limits=_watch_limits(settings))
-        orders = OrderRepository(database=database, recovery_age_s=settings.recovery_age_s, changed=hub.hint)
+        orders = OrderRepository(
+            database=database,
+            recovery_age_s=settings.recovery_age_s,
+            changed=hub.hint,
+            stats=metrics and metrics.orders,
+        )
         processing = OrderProcessing(orders=orders, catalog=catalog)
         returns = ReturnRepository(database=database, recovery_age_s=settings.recovery_age_s)
         return_processing = ReturnProcessing(
@@ -68,12 +77,19 @@ async def serve(settings: OrderSettings, place: Place) -> None:
             stock=ReturnClient(channel=catalog_channel, timeout_s=settings.catalog_timeout_s),
             processing=processing,
         )
-        recovery = _recovery(settings, database, orders, processing, return_processing)
+        journal = _journal(settings, database)
+        recovery = _recovery(settings, journal, orders, processing, return_processing, metrics=metrics)
         tasks = await stack.enter_async_context(
-            DurableTasks(running_max=settings.cancels_running_max, drain_timeout_s=settings.drain_timeout_s)
+            DurableTasks(
+                running_max=settings.cancels_running_max,
+                drain_timeout_s=settings.drain_timeout_s,
+                refused=metrics and metrics.refusals[CANCELS, OVERLOADED],
+            )
         )
-        queue = OrderQueue(database=database, waiting_max=settings.queue_waiting_max)
-        intake = OrderIntake(database=database, recovery_age_s=settings.recovery_age_s)
+        queue = OrderQueue(database=database, waiting_max=settings.queue_waiting_max, stats=metrics and metrics.orders)
+        intake = OrderIntake(
+            database=database, recovery_age_s=settings.recovery_age_s, stats=metrics and metrics.orders
+        )
         lanes = _lanes(
             settings,
             stack,
@@ -81,11 +97,12 @@ async def serve(settings: OrderSettings, place: Place) -> None:
             queueing=Admission(customers=customers, orders=orders, insert=queue.insert),
             queue=queue,
             processing=processing,
+            metrics=metrics,
         )
         single_limits, bulk_limits = _limits(settings)
-        batches = BatchPlacement(lane=await lanes.make(bulk_lane, bulk_limits))
+        batches = BatchPlacement(lane=await lanes.make(bulk_lane, bulk_limits, BULK))
         servicer = OrderServicer(
-            singles=await lanes.make(single_lane, single_limits),
+            singles=await lanes.make(single_lane, single_limits, SINGLES),
             batches=batches,
             streams=OrderStream(
                 batches=batches,
@@ -103,7 +120,12 @@ async def serve(settings: OrderSettings, place: Place) -> None:
             orders=orders,
             watching=OrderWatching(hub=hub),
             search=OrderSearch(database=database),
-            audit=StockAudit(lines=OrderLines(database=database), catalog=catalog, settle_s=settings.audit_settle_s),
+            audit=StockAudit(
+                lines=OrderLines(database=database),
+                catalog=catalog,
+                settle_s=settings.audit_settle_s,
+                stats=metrics and metrics.audit,
+            ),
             page_limits=PageLimits(default=settings.page_size_default, largest=settings.page_size_max),
             call_timeout_s=settings.call_timeout_s,
         )
@@ -113,9 +135,12 @@ async def serve(settings: OrderSettings, place: Place) -> None:
             service_names=[SERVICE_NAME],
             ping=database.ping,
             end_watches=hub.drain,
+            metrics=metrics,
         )
         order_pb2_grpc.add_OrderServiceServicer_to_server(servicer, server.grpc)
         await stack.enter_async_context(recovery.running())
+        if metrics is not None:
+            await stack.enter_async_context(watched_backlog(journal, metrics.open_work))
         await stack.enter_async_context(_worker(settings, database, queue, orders, processing).running())
         await stack.enter_async_context(hub.running())
         await server.run_until_signal()
@@ -129,21 +154,27 @@ def _lanes(
     queueing: Admission,
     queue: OrderQueue,
     processing: OrderProcessing,
+    metrics: OrderMetrics | None,
 ) -> LaneMaker:
+    breaker = CircuitBreaker(failures_max=settings.breaker_failures_max, open_s=settings.breaker_open_s)
+    if metrics is not None:
+        metrics.watch_breaker(lambda: breaker.state)
+    stats = metrics and metrics.orders
     return LaneMaker(
         stack=stack,
-        deciding=GroupPlacer(admission=opening, processing=processing, timeout_s=settings.group_timeout_s),
-        queueing=IntakePlacer(admission=queueing, is_full=queue.is_full),
-        opening=IntakePlacer(admission=opening),
+        deciding=GroupPlacer(admission=opening, processing=processing, timeout_s=settings.group_timeout_s, stats=stats),
+        queueing=IntakePlacer(admission=queueing, is_full=queue.is_full, stats=stats),
+        opening=IntakePlacer(admission=opening, stats=stats),
         guarded=GuardedSettling(
             processing=processing,
-            breaker=CircuitBreaker(failures_max=settings.breaker_failures_max, open_s=settings.breaker_open_s),
+            breaker=breaker,
             slow_s=settings.breaker_slow_s,
             timeout_s=settings.group_timeout_s,
         ),
         budget_max_s=settings.hybrid_budget_max_s,
         margin_s=settings.hybrid_margin_s,
         default=settings.order_mode,
+        metrics=metrics,
     )
 
 
@@ -164,19 +195,24 @@ def _worker(
     )
 
 
-def _recovery(
-    settings: OrderSettings,
-    database: Database,
-    orders: OrderRepository,
-    processing: OrderProcessing,
-    returns: ReturnProcessing,
-) -> Recovery:
-    journal = Journal(
+def _journal(settings: OrderSettings, database: Database) -> Journal:
+    return Journal(
         database=database,
         age_s=settings.recovery_age_s,
         lease_s=settings.recovery_lease_s,
         backoff_max_s=settings.recovery_backoff_max_s,
     )
+
+
+def _recovery(
+    settings: OrderSettings,
+    journal: Journal,
+    orders: OrderRepository,
+    processing: OrderProcessing,
+    returns: ReturnProcessing,
+    *,
+    metrics: OrderMetrics | None,
+) -> Recovery:
     return Recovery(
         journal=journal,
         orders=orders,
@@ -186,6 +222,7 @@ def _recovery(
         lease_s=settings.recovery_lease_s,
         batch_size=settings.recovery_batch_size,
         concurrency=settings.recovery_concurrency,
+        stats=metrics and metrics.recovery,
     )
 
 
@@ -213,6 +250,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         serve,
         settings_kind=OrderSettings,
         port_of=lambda settings: settings.order_port,
+        declare=lambda page: OrderMetrics(page, methods_of([SERVICE_NAME])),
         arguments=arguments,
     )
 

@@ -13,6 +13,7 @@ from service_runtime.circuit_breaker import CircuitBreaker
 from service_runtime.deadline import Deadline
 from service_runtime.errors import NotAccepted, ServiceError
 from service_runtime.group_commit import GroupCommit, GroupLimits
+from service_runtime.metrics import GroupStats
 
 SettlingLane = GroupCommit[Order, Order]
 
@@ -94,6 +95,6 @@ class HybridLane:
         return {order.id: order for order in settled if isinstance(order, Order)}
 
 
-def settling_lane(guarded: GuardedSettling, limits: GroupLimits) -> SettlingLane:
+def settling_lane(guarded: GuardedSettling, limits: GroupLimits, stats: GroupStats | None = None) -> SettlingLane:
     """Has orders decided in groups; those under way at once have no disc in common."""
-    return GroupCommit(commit=guarded.settle, keys=lambda order: order.disc_ids, limits=limits)
+    return GroupCommit(commit=guarded.settle, keys=lambda order: order.disc_ids, limits=limits, stats=stats)

@@ -6,6 +6,7 @@ from uuid import UUID
 
 import asyncpg
 
+from order_service.metrics import OrderStats
 from order_service.model import Order, Placement
 from order_service.rows import literal_row, new_order, order_from_row
 from service_runtime import tracing
@@ -94,7 +95,8 @@ class OrderQueue:
     `waiting` is how many orders wait, as of the last look, with those that this process has added since.
     """
 
-    def __init__(self, *, database: Database, waiting_max: int) -> None:
+    def __init__(self, *, database: Database, waiting_max: int, stats: OrderStats | None = None) -> None:
+        self._stats = stats
         self._database = database
         self._waiting_max = waiting_max
         self.waiting = 0
@@ -125,11 +127,14 @@ class OrderQueue:
         existing = {row["id"]: order_from_row(row) for row in rows if row["id"] is not None}
         self.waiting += len(placements) - len(existing)
         insert_time = rows[0]["insert_time"]
-        return [
+        taken_in = [
             existing.get(placement.draft.order_id)
             or new_order(placement, insert_time, partition=placement.draft.partition)
             for placement in placements
         ]
+        if self._stats is not None:
+            self._stats.ended(order for order in taken_in if order.reason is not None and order.id not in existing)
+        return taken_in
 
     async def look(self) -> list[int]:
         """Answers the partitions in which orders wait, and counts them."""

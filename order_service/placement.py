@@ -6,11 +6,13 @@ from uuid import UUID
 
 from order_service.admission import Admission, Placements, one_decision_each
 from order_service.errors import OrderPending
+from order_service.metrics import OrderStats
 from order_service.model import Order, OrderDraft, OrderMode
 from order_service.processing import OrderProcessing, Outcome
 from service_runtime.deadline import Deadline
 from service_runtime.errors import NotAccepted, Overloaded
 from service_runtime.group_commit import GroupCommit, GroupLimits
+from service_runtime.metrics import GroupStats
 
 PlacementLane = GroupCommit[OrderDraft, Order]
 
@@ -59,14 +61,20 @@ class GroupPlacer:
     What begins here ends here, whoever has gone meanwhile; the time that it may take is the group's own.
     """
 
-    def __init__(self, *, admission: Admission, processing: OrderProcessing, timeout_s: float) -> None:
+    def __init__(
+        self, *, admission: Admission, processing: OrderProcessing, timeout_s: float, stats: OrderStats | None = None
+    ) -> None:
+        self._stats = stats
         self._admission = admission
         self._processing = processing
         self._timeout_s = timeout_s
 
     async def place(self, drafts: Sequence[OrderDraft]) -> list[Outcome]:
         """Answers each order at its end, in their order, or its error; one that waits in the queue as it stands."""
-        return await one_decision_each(drafts, self._place)
+        outcomes = await one_decision_each(drafts, self._place)
+        if self._stats is not None:
+            self._stats.placed(outcomes)
+        return outcomes
 
     async def _place(self, drafts: Sequence[OrderDraft]) -> list[Outcome]:
         outcomes = await self._admission.take_in(drafts, self._deny_sold_out)
@@ -97,26 +105,43 @@ class GroupPlacer:
 class IntakePlacer:
     """Takes a group of orders in and leaves their decision to others: the queue's workers, whoever asked for them, or recovery."""
 
-    def __init__(self, *, admission: Admission, is_full: Callable[[int], bool] | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        admission: Admission,
+        is_full: Callable[[int], bool] | None = None,
+        stats: OrderStats | None = None,
+    ) -> None:
+        self._stats = stats
         self._admission = admission
         self._is_full = is_full
 
     async def place(self, drafts: Sequence[OrderDraft]) -> list[Outcome]:
         """Answers each order as it stands once it is taken in, in their order, or its error; Overloaded if too many wait already."""
         if self._is_full is not None and self._is_full(len(drafts)):
-            return [Overloaded()] * len(drafts)
-        return await one_decision_each(drafts, self._place)
+            refused: list[Outcome] = [Overloaded()] * len(drafts)
+            if self._stats is not None:
+                self._stats.placed(refused)
+            return refused
+        outcomes = await one_decision_each(drafts, self._place)
+        if self._stats is not None:
+            self._stats.placed(outcomes)
+        return outcomes
 
     async def _place(self, drafts: Sequence[OrderDraft]) -> list[Outcome]:
         outcomes = await self._admission.take_in(drafts)
         return [outcomes[draft.order_id] for draft in drafts]
 
 
-def single_lane(placer: GroupPlacer | IntakePlacer, limits: GroupLimits) -> PlacementLane:
+def single_lane(
+    placer: GroupPlacer | IntakePlacer, limits: GroupLimits, stats: GroupStats | None = None
+) -> PlacementLane:
     """Places the orders of single calls; groups under way at once have no disc in common."""
-    return GroupCommit(commit=placer.place, keys=lambda draft: draft.lines.ids, limits=limits)
+    return GroupCommit(commit=placer.place, keys=lambda draft: draft.lines.ids, limits=limits, stats=stats)
 
 
-def bulk_lane(placer: GroupPlacer | IntakePlacer, limits: GroupLimits) -> PlacementLane:
+def bulk_lane(
+    placer: GroupPlacer | IntakePlacer, limits: GroupLimits, stats: GroupStats | None = None
+) -> PlacementLane:
     """Places the orders of batches: full groups, which gain from being under way together even on one disc."""
-    return GroupCommit(commit=placer.place, keys=lambda _: (), limits=limits)
+    return GroupCommit(commit=placer.place, keys=lambda _: (), limits=limits, stats=stats)

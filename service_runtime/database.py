@@ -11,6 +11,7 @@ import structlog
 
 from service_runtime import tracing
 from service_runtime.errors import NotAccepted
+from service_runtime.metrics import ServiceMetrics
 from service_runtime.primary import CONNECT_FAULTS, Primary
 from service_runtime.settings import DatabaseSettings
 
@@ -48,18 +49,28 @@ def is_rolled_back(error: DatabaseUnavailable) -> bool:
 class Database:
     """Connections to one database. Whatever keeps it from answering is DatabaseUnavailable; other SQL errors stay what they are."""
 
-    def __init__(self, pool: "asyncpg.Pool[asyncpg.Record]", *, primary: Primary, acquire_timeout_s: float) -> None:
+    def __init__(
+        self,
+        pool: "asyncpg.Pool[asyncpg.Record]",
+        *,
+        primary: Primary,
+        acquire_timeout_s: float,
+        metrics: ServiceMetrics | None = None,
+    ) -> None:
         self._pool = pool
         self._primary = primary
         self._acquire_timeout_s = acquire_timeout_s
+        self._acquire: Callable[[], Awaitable[Connection]] = self._acquire_in_time
+        if metrics is not None:
+            self._acquire = metrics.pool.timed(self._acquire_in_time)
+            metrics.pool.opened(pool.get_max_size())
+            metrics.samples.append(lambda: metrics.pool.sample(pool))
 
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[Connection]:
         """Lends a connection; waits for a free one for acquire_timeout_s seconds at most, and then raises DatabaseUnreachable."""
         try:
-            # Cheaper than the pool's own timeout, which makes a task of each wait.
-            async with asyncio.timeout(self._acquire_timeout_s):
-                connection = await self._pool.acquire()
+            connection = await self._acquire()
         except CONNECT_FAULTS as error:
             raise DatabaseUnreachable from error
         try:
@@ -75,6 +86,11 @@ class Database:
             raise
         finally:
             await self._release(connection)
+
+    async def _acquire_in_time(self) -> Connection:
+        # Cheaper than the pool's own timeout, which makes a task of each wait.
+        async with asyncio.timeout(self._acquire_timeout_s):
+            return await self._pool.acquire()
 
     async def _release(self, connection: Connection) -> None:
         try:
@@ -142,7 +158,7 @@ class Database:
 
 
 @asynccontextmanager
-async def open_database(settings: DatabaseSettings) -> AsyncIterator[Database]:
+async def open_database(settings: DatabaseSettings, metrics: ServiceMetrics | None = None) -> AsyncIterator[Database]:
     """Opens the pool without asking the server, so that a service can start before its database does."""
 
     async def keep(_: Any) -> None:
@@ -164,7 +180,7 @@ async def open_database(settings: DatabaseSettings) -> AsyncIterator[Database]:
     )
     await pool
     try:
-        yield Database(pool, primary=primary, acquire_timeout_s=settings.postgres_acquire_timeout_s)
+        yield Database(pool, primary=primary, acquire_timeout_s=settings.postgres_acquire_timeout_s, metrics=metrics)
     finally:
         try:
             await asyncio.wait_for(pool.close(), CLOSE_TIMEOUT_S)

@@ -5,6 +5,7 @@ from uuid import UUID
 
 import asyncpg
 
+from catalog_service.metrics import StockStats
 from catalog_service.stock.changes import KEEP_CHANGES
 from catalog_service.stock.errors import RequestIdReused, ReservationDiscsDiffer, ReservationNotFound
 from catalog_service.stock.model import (
@@ -116,15 +117,19 @@ ROUNDS_MAX = 3
 class ReservationLedger:
     """Takes stock and gives it back."""
 
-    def __init__(self, *, database: Database) -> None:
+    def __init__(self, *, database: Database, stats: StockStats | None = None) -> None:
         self._database = database
+        self._stats = stats
 
     async def reserve_lines(self, requests: Sequence[ReservationRequest]) -> list[Reservation | ServiceError]:
         """Decides requests of several lines, one after the other; answers as reserve_singles does."""
         return [await self._reserve_lines(request) for request in requests]
 
     async def _reserve_lines(self, request: ReservationRequest) -> Reservation | ServiceError:
-        rows = await self._decide_lines(request) or await self._database.fetch(DECIDED, request.id, request.lines.ids)
+        rows = await self._decide_lines(request)
+        if rows and self._stats is not None:
+            self._stats.decided([_reservation(rows).refusal])
+        rows = rows or await self._database.fetch(DECIDED, request.id, request.lines.ids)
         await failpoints.reach("catalog.decided")
         return recorded(request, rows)
 
@@ -172,6 +177,8 @@ class ReservationLedger:
             rows = await self._database.run(reserve)
         except asyncpg.UniqueViolationError:
             return {}
+        if self._stats is not None:
+            self._stats.decided([row["reason"] for row in rows])
         return {ids[row["place"] - 1]: _single(requests[row["place"] - 1], row) for row in rows}
 
     async def _recorded_singles(self, requests: Sequence[ReservationRequest]) -> dict[UUID, Reservation | ServiceError]:

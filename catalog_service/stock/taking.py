@@ -13,6 +13,7 @@ from service_runtime.deadline import Deadline
 from service_runtime.distinct import commit_distinct
 from service_runtime.errors import ServiceError
 from service_runtime.group_commit import GroupCommit, GroupLimits
+from service_runtime.metrics import GroupStats
 
 Outcome = Reservation | ServiceError
 Lane = GroupCommit[ReservationRequest, Reservation]
@@ -67,7 +68,7 @@ class StockTaking:
         return self._singles if len(request.lines.ids) == 1 else self._multiples
 
 
-def single_lane(ledger: ReservationLedger, limits: GroupLimits) -> Lane:
+def single_lane(ledger: ReservationLedger, limits: GroupLimits, stats: GroupStats | None = None) -> Lane:
     """Decides requests of one line in groups, each as one statement."""
 
     async def commit(requests: Sequence[ReservationRequest]) -> Sequence[Outcome]:
@@ -75,17 +76,19 @@ def single_lane(ledger: ReservationLedger, limits: GroupLimits) -> Lane:
             requests, identity=_id, content=_lines, reused=_reused, commit=ledger.reserve_singles
         )
 
-    return GroupCommit(commit=commit, keys=_discs, limits=limits)
+    return GroupCommit(commit=commit, keys=_discs, limits=limits, stats=stats)
 
 
-def multiple_lane(strategy: StockStrategy, limits: GroupLimits) -> Lane:
+def multiple_lane(strategy: StockStrategy, limits: GroupLimits, stats: GroupStats | None = None) -> Lane:
     """Decides requests of several lines one by one, several at once unless they share a disc."""
-    return GroupCommit(commit=strategy.reserve_lines, keys=_discs, limits=replace(limits, group_size_max=1))
+    limits = replace(limits, group_size_max=1)
+    return GroupCommit(commit=strategy.reserve_lines, keys=_discs, limits=limits, stats=stats)
 
 
-def contending_lane(strategy: StockStrategy, limits: GroupLimits) -> Lane:
+def contending_lane(strategy: StockStrategy, limits: GroupLimits, stats: GroupStats | None = None) -> Lane:
     """Decides requests one by one, several at once also of one disc: the database settles who comes first."""
-    return GroupCommit(commit=strategy.reserve_lines, keys=lambda _: (), limits=replace(limits, group_size_max=1))
+    limits = replace(limits, group_size_max=1)
+    return GroupCommit(commit=strategy.reserve_lines, keys=lambda _: (), limits=limits, stats=stats)
 
 
 def _discs(request: ReservationRequest) -> Iterable[UUID]:

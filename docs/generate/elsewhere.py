@@ -20,6 +20,10 @@ MAKE = (
     Variable("CATALOG_PORT", "`50051`", "`make run`: the catalog's port."),
     Variable("CUSTOMER_PORT", "`50052`", "`make run`: the customer service's port."),
     Variable("ORDER_PORT", "`50053`", "`make run`: the order service's port."),
+    Variable("CATALOG_METRICS_PORT", "any free port", "`make run`: the port of the catalog's metrics."),
+    Variable("CUSTOMER_METRICS_PORT", "any free port", "`make run`: the port of the customer service's metrics."),
+    Variable("ORDER_METRICS_PORT", "any free port", "`make run`: the port of the order service's metrics."),
+    Variable("TOP_ONCE", "none", "`make top`: 1 shows one frame and ends."),
     Variable(
         "PG_BIN",
         "none",
@@ -32,6 +36,11 @@ MAKE = (
         "BENCH_QUICK",
         "none",
         "`make bench`: anything but 0 measures the most important things only, within three minutes.",
+    ),
+    Variable(
+        "EXPERIMENT_QUICK",
+        "none",
+        "`make experiment`: anything but 0 measures a part of the experiment, within five minutes.",
     ),
     Variable("CHAOS_MINUTES", "`1`", "`make chaos`: how long the nemesis strikes."),
     Variable("CHAOS_SEED", "a new one", "`make chaos`: repeats the faults and the load of an earlier run."),

@@ -28,7 +28,7 @@ LAYERS = (
     ("__main__",),
     ("servicer",),
     ("*mapping",),
-    ("audit", "batch", "cancellation", "queue_worker", "recovery", "streams"),
+    ("audit", "backlog", "batch", "cancellation", "queue_worker", "recovery", "streams"),
     ("admission", "hybrid", "lanes", "placement", "returning", "taking", "watching"),
     ("processing", "return_processing"),
     (
@@ -53,7 +53,18 @@ LAYERS = (
         "reservations",
         "returns",
     ),
-    ("settings", "model", "known_customers", "return_model", "sold_out", "errors", "cpf", "merge", "__init__"),
+    (
+        "settings",
+        "metrics",
+        "model",
+        "known_customers",
+        "return_model",
+        "sold_out",
+        "errors",
+        "cpf",
+        "merge",
+        "__init__",
+    ),
 )
 WIRE = ("__main__", "servicer", "*mapping", "*_client")
 DATA_LAYER = LAYERS[-2]
