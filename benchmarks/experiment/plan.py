@@ -11,6 +11,8 @@ ONE, MANY = "one", "many"
 CLIENTS = (1, 8, 32, 90, 256)
 # The more telling ones first: where time gets short, the others are left out.
 QUICK_CLIENTS = (90, 8)
+# Connections to each service's database: those of all shops that are open together have to fit into one server, and into its roles' limits.
+POOL_SIZES = {"catalog": 13, "customer": 6, "order": 10}
 # The end of the last combinations, and the audits of their shops, come on top.
 FULL_BUDGET_S = 22 * 60.0
 QUICK_BUDGET_S = 170.0
