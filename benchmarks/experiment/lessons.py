@@ -38,7 +38,7 @@ def growth(figures: Figures) -> str:
     """Tell what more clients do to each strategy."""
     few, many = figures.nearest(FEW), figures.clients[-1]
     grown = {
-        strategy: figures.rate(strategy, SYNC, ONE, many) / figures.rate(strategy, SYNC, ONE, few)
+        strategy: _ratio(figures.rate(strategy, SYNC, ONE, many), figures.rate(strategy, SYNC, ONE, few))
         for strategy in figures.strategies
     }
     told = ", ".join(
@@ -79,7 +79,7 @@ def many_discs(figures: Figures) -> str:
     clients = figures.clients[-1]
     spread = _ranked(figures, lambda strategy: figures.rate(strategy, SYNC, MANY, clients))
     hot = _ranked(figures, lambda strategy: figures.rate(strategy, SYNC, ONE, clients))
-    wide, narrow = hot[0][1] / hot[-1][1], spread[0][1] / spread[-1][1]
+    wide, narrow = _ratio(hot[0][1], hot[-1][1]), _ratio(spread[0][1], spread[-1][1])
     verdict = (
         "It is the shared row that costs, not the way to the database"
         if narrow < wide / ALIKE
@@ -225,8 +225,13 @@ def _others(ranked: Ranked) -> str:
     return "".join(f", {strategy} to {value:,.0f}" for strategy, value in ranked[1:])
 
 
+def _ratio(value: float, other: float) -> float:
+    """Divide rates; where nobody was served at all, by one order a second."""
+    return value / max(other, 1.0)
+
+
 def _times(value: float, other: float) -> str:
-    return f"{value / other:.1f} times"
+    return f"{_ratio(value, other):.1f} times"
 
 
 def _clients(count: int) -> str:
