@@ -45,7 +45,7 @@ class ExperimentPlan:
     load_s_min: float = 0.3
     last_copies_s: float = 0.4
     calls_max: int = 5_000
-    settle_limit_s: float = 60.0
+    settle_limit_s: float = 120.0
     budget_s: float = float("inf")
     customers: int = 1_000
     discs: int = 1_000
@@ -81,7 +81,7 @@ def quick_plan() -> ExperimentPlan:
         load_s=1.0,
         last_copies_s=0.2,
         calls_max=2_000,
-        settle_limit_s=20.0,
+        settle_limit_s=60.0,
         budget_s=QUICK_BUDGET_S,
     )
 
