@@ -37,6 +37,8 @@ def one_disc(figures: Figures) -> str:
 def growth(figures: Figures) -> str:
     """Tell what more clients do to each strategy."""
     few, many = figures.nearest(FEW), figures.clients[-1]
+    if few == many:
+        raise NotMeasured
     grown = {
         strategy: _ratio(figures.rate(strategy, SYNC, ONE, many), figures.rate(strategy, SYNC, ONE, few))
         for strategy in figures.strategies
@@ -61,6 +63,8 @@ def growth(figures: Figures) -> str:
 def alone(figures: Figures) -> str:
     """Tell what the strategies cost a client who is alone."""
     clients = figures.clients[0]
+    if clients > FEW:
+        raise NotMeasured
     ranked = _ranked(figures, lambda strategy: float(figures.cell(strategy, SYNC, ONE, clients)["p50_ms"]))
     [slowest, longest], [quickest, shortest] = ranked[0], ranked[-1]
     verdict = (
