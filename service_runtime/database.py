@@ -41,6 +41,11 @@ class DatabaseUnreachable(DatabaseUnavailable):
     """The database was not reached, so that nothing was asked of it: ask again."""
 
 
+def is_rolled_back(error: DatabaseUnavailable) -> bool:
+    """Whether PostgreSQL undid a transaction for a deadlock or a serialization failure, so that it can be tried again."""
+    return isinstance(error.__cause__, asyncpg.DeadlockDetectedError | asyncpg.SerializationError)
+
+
 class Database:
     """Connections to one database. Whatever keeps it from answering is DatabaseUnavailable; other SQL errors stay what they are."""
 
@@ -117,7 +122,7 @@ class Database:
                 async with self.connection() as connection:
                     return await operation(connection)
             except DatabaseUnavailable as error:
-                if not isinstance(error.__cause__, asyncpg.DeadlockDetectedError | asyncpg.SerializationError):
+                if not is_rolled_back(error):
                     raise
                 log.warning("rolled back by the database", attempt=attempt)
             await asyncio.sleep(random.uniform(0, DEADLOCK_BACKOFF_S * attempt))  # noqa: S311 - jitter, not a secret.
