@@ -68,22 +68,23 @@ def _catalog(settings: CatalogSettings, database: Database) -> CatalogServicer:
 async def _taking(
     settings: CatalogSettings, database: Database, metrics: CatalogMetrics | None, stack: AsyncExitStack
 ) -> StockTaking:
-    ledger = ReservationLedger(database=database, stats=metrics and metrics.stock)
+    stats = metrics and metrics.stock
+    ledger = ReservationLedger(database=database, stats=stats)
     strategy: StockStrategy
     match settings.strategy:
         case StrategyName.GROUPED:
             return await _grouped(settings, ledger, metrics, stack)
         case StrategyName.ATOMIC:
-            strategy = AtomicStrategy(database=database, ledger=ledger)
+            strategy = AtomicStrategy(database=database, ledger=ledger, stats=stats)
         case StrategyName.PESSIMISTIC:
-            strategy = PessimisticStrategy(database=database)
+            strategy = PessimisticStrategy(database=database, stats=stats)
         case StrategyName.OPTIMISTIC:
             retries = ConflictRetries(
                 attempts_max=settings.optimistic_attempts_max,
                 backoff_first_s=settings.optimistic_backoff_first_s,
                 backoff_max_s=settings.optimistic_backoff_max_s,
             )
-            strategy = OptimisticStrategy(database=database, retries=retries)
+            strategy = OptimisticStrategy(database=database, retries=retries, stats=stats)
     limits = _lane_limits(settings, in_flight_max=settings.contending_in_flight_max)
     lane = await stack.enter_async_context(contending_lane(strategy, limits, metrics and metrics.lane(CONTENDING)))
     return StockTaking(singles=lane, multiples=lane)

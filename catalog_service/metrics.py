@@ -5,7 +5,6 @@ from collections.abc import Iterable, Sequence
 from service_runtime.metric_page import Page
 from service_runtime.metrics import Method, ServiceMetrics
 
-# Orders of one line, of several, and all of them where another strategy than grouping decides.
 SINGLES, MULTIPLES, CONTENDING = "singles", "multiples", "contending"
 RESERVED, OUT_OF_STOCK = "reserved", "out_of_stock"
 OUTCOMES = (RESERVED, OUT_OF_STOCK, "disc_not_found", "disc_deleted")

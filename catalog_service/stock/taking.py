@@ -81,14 +81,14 @@ def single_lane(ledger: ReservationLedger, limits: GroupLimits, stats: GroupStat
 
 def multiple_lane(strategy: StockStrategy, limits: GroupLimits, stats: GroupStats | None = None) -> Lane:
     """Decides requests of several lines one by one, several at once unless they share a disc."""
-    one = replace(limits, group_size_max=1)
-    return GroupCommit(commit=strategy.reserve_lines, keys=_discs, limits=one, stats=stats)
+    limits = replace(limits, group_size_max=1)
+    return GroupCommit(commit=strategy.reserve_lines, keys=_discs, limits=limits, stats=stats)
 
 
 def contending_lane(strategy: StockStrategy, limits: GroupLimits, stats: GroupStats | None = None) -> Lane:
     """Decides requests one by one, several at once also of one disc: the database settles who comes first."""
-    one = replace(limits, group_size_max=1)
-    return GroupCommit(commit=strategy.reserve_lines, keys=lambda _: (), limits=one, stats=stats)
+    limits = replace(limits, group_size_max=1)
+    return GroupCommit(commit=strategy.reserve_lines, keys=lambda _: (), limits=limits, stats=stats)
 
 
 def _discs(request: ReservationRequest) -> Iterable[UUID]:

@@ -4,9 +4,11 @@ from collections.abc import Sequence
 
 import asyncpg
 
+from catalog_service.metrics import StockStats
 from catalog_service.stock.changes import KEEP_CHANGES
 from catalog_service.stock.model import Reservation, ReservationRequest
-from catalog_service.stock.reservations import ReservationLedger, recorded
+from catalog_service.stock.reservations import ReservationLedger
+from catalog_service.stock.strategies.deciding import Decision, answer
 from service_runtime import failpoints
 from service_runtime.database import Connection, Database
 from service_runtime.errors import ServiceError
@@ -32,8 +34,11 @@ RETURNING *
 class AtomicStrategy:
     """Takes copies of one disc by a conditional UPDATE; what that does not take, and several lines, the ledger decides under its lock."""
 
-    def __init__(self, *, database: Database, ledger: ReservationLedger) -> None:
+    def __init__(
+        self, *, database: Database, ledger: ReservationLedger, stats: StockStats | None = None
+    ) -> None:
         self._database = database
+        self._stats = stats
         self._ledger = ledger
 
     async def reserve_lines(self, requests: Sequence[ReservationRequest]) -> list[Reservation | ServiceError]:
@@ -56,4 +61,4 @@ class AtomicStrategy:
         if row is None:
             return None
         await failpoints.reach("catalog.decided")
-        return recorded(request, [row])
+        return answer(request, Decision([row], is_new=True), self._stats)

@@ -6,10 +6,12 @@ from uuid import UUID
 
 import asyncpg
 
+from catalog_service.metrics import StockStats
 from catalog_service.stock.changes import KEEP_CHANGES
-from catalog_service.stock.model import Refusal, ReservationRequest, ReservationState
-from catalog_service.stock.reservations import DECIDED
+from catalog_service.stock.model import Refusal, Reservation, ReservationRequest, ReservationState
+from catalog_service.stock.reservations import DECIDED, recorded
 from service_runtime.database import Connection
+from service_runtime.errors import ServiceError
 
 # The discs are locked in the order of their ids, which everybody keeps to, also where nobody locked them before.
 MOVE = f"""
@@ -48,15 +50,22 @@ class _Line(NamedTuple):
     reason: Refusal | None
 
 
-async def decide(connection: Connection, request: ReservationRequest, *, look: str) -> Sequence[asyncpg.Record]:
-    """Decides in the transaction that is open, and answers the ledger's rows, also those of an earlier decision.
+class Decision(NamedTuple):
+    """The ledger's rows of a reservation, and whether they are new, or an earlier decision's."""
+
+    rows: Sequence[asyncpg.Record]
+    is_new: bool
+
+
+async def decide(connection: Connection, request: ReservationRequest, *, look: str) -> Decision:
+    """Decides in the transaction that is open, unless that was done before.
 
     `look` reads the discs of an array of ids. Raises UniqueViolationError if the ledger has learnt of the id in the meantime.
     """
     discs = {row["id"]: row for row in await connection.fetch(look, request.lines.ids)}
     known = await connection.fetch(DECIDED, request.id, request.lines.ids)
     if known:
-        return known
+        return Decision(known, is_new=False)
     lines = [_seen(disc_id, quantity, discs.get(disc_id)) for disc_id, quantity in zip(*request.lines, strict=True)]
     state = ReservationState.DENIED
     if not any(line.reason for line in lines):
@@ -64,7 +73,16 @@ async def decide(connection: Connection, request: ReservationRequest, *, look: s
         await connection.execute(MOVE, *request.lines)
         lines = [line._replace(stock_left=(line.stock_left or 0) - line.quantity) for line in lines]
     columns = zip(*lines, strict=True)
-    return await connection.fetch(WRITE_DOWN, request.id, state, request.fingerprint, *columns)
+    written = await connection.fetch(WRITE_DOWN, request.id, state, request.fingerprint, *columns)
+    return Decision(written, is_new=True)
+
+
+def answer(request: ReservationRequest, decision: Decision, stats: StockStats | None) -> Reservation | ServiceError:
+    """Answers a decision that is committed, and counts it if it is new."""
+    outcome = recorded(request, decision.rows)
+    if decision.is_new and stats is not None and isinstance(outcome, Reservation):
+        stats.decided([outcome.refusal])
+    return outcome
 
 
 def _seen(disc_id: UUID, quantity: int, disc: asyncpg.Record | None) -> _Line:

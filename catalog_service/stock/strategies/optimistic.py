@@ -7,10 +7,11 @@ from dataclasses import dataclass
 
 import asyncpg
 
+from catalog_service.metrics import StockStats
 from catalog_service.stock.errors import ConflictRetriesExhausted
 from catalog_service.stock.model import Reservation, ReservationRequest
-from catalog_service.stock.reservations import DECIDED, recorded
-from catalog_service.stock.strategies.deciding import decide
+from catalog_service.stock.reservations import DECIDED
+from catalog_service.stock.strategies.deciding import Decision, answer, decide
 from service_runtime import failpoints
 from service_runtime.database import Database, DatabaseUnavailable, is_rolled_back
 from service_runtime.errors import ServiceError
@@ -38,8 +39,9 @@ class OptimisticStrategy:
     A refusal moves nothing, so that it stands by what the snapshot shows, which was taken after the call began.
     """
 
-    def __init__(self, *, database: Database, retries: ConflictRetries) -> None:
+    def __init__(self, *, database: Database, retries: ConflictRetries, stats: StockStats | None = None) -> None:
         self._database = database
+        self._stats = stats
         self._retries = retries
 
     async def reserve_lines(self, requests: Sequence[ReservationRequest]) -> list[Reservation | ServiceError]:
@@ -52,20 +54,21 @@ class OptimisticStrategy:
     async def _reserve(self, request: ReservationRequest) -> Reservation | ServiceError:
         for attempt in range(1, self._retries.attempts_max + 1):
             try:
-                rows = await self._attempt(request)
+                decision = await self._attempt(request)
             except DatabaseUnavailable as error:
                 if not is_rolled_back(error):
                     raise
             else:
                 await failpoints.reach("catalog.decided")
-                return recorded(request, rows)
+                return answer(request, decision, self._stats)
             if attempt < self._retries.attempts_max:
                 await asyncio.sleep(self._retries.delay_s(attempt))
         return ConflictRetriesExhausted({"reservation_id": str(request.id)})
 
-    async def _attempt(self, request: ReservationRequest) -> Sequence[asyncpg.Record]:
+    async def _attempt(self, request: ReservationRequest) -> Decision:
         try:
             async with self._database.transaction(isolation="repeatable_read") as connection:
                 return await decide(connection, request, look=LOOK)
         except asyncpg.UniqueViolationError:
-            return await self._database.fetch(DECIDED, request.id, request.lines.ids)
+            rows = await self._database.fetch(DECIDED, request.id, request.lines.ids)
+            return Decision(rows, is_new=False)
