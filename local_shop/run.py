@@ -31,7 +31,7 @@ def run_shop(ports: Mapping[str, int], shop_dir: Path) -> None:
         env_file.unlink(missing_ok=True)
         server = stack.enter_context(LocalPostgres(data_dir=shop_dir / "postgres"))
         passwords = provision(server)
-        shop = stack.enter_context(LocalShop(server, passwords, ShopOptions(ports=ports, settings=_passed_on())))
+        shop = stack.enter_context(LocalShop(server, passwords, ShopOptions(ports=ports, settings=passed_on())))
         stack.callback(env_file.unlink, missing_ok=True)
         env = ShopEnv.of(shop)
         say(_welcome(env, env_file))
@@ -41,7 +41,7 @@ def run_shop(ports: Mapping[str, int], shop_dir: Path) -> None:
         raise LocalShopError(f"PostgreSQL ended; see {server.log_file}.")
 
 
-def _passed_on() -> dict[str, dict[str, str]]:
+def passed_on() -> dict[str, dict[str, str]]:
     """What this process' environment says to each service: of traces and logs to all alike."""
 
     def is_for(service: str, name: str) -> bool:
