@@ -29,6 +29,11 @@ WAITING = """
 SELECT count(*) FROM pg_stat_activity
 WHERE datname = current_database() AND wait_event_type = 'Lock' AND usename = 'order_service'
 """
+# Who waits for the row of a disc.
+HELD_UP = """
+SELECT count(*) FROM pg_stat_activity
+WHERE datname = current_database() AND wait_event_type = 'Lock' AND usename = 'catalog_service'
+"""
 TAKE_POSITION = "UPDATE queue_partitions SET last_position = last_position + 1 WHERE partition = $1"
 
 
@@ -207,6 +212,28 @@ async def test_without_a_word_from_the_database_the_queue_is_looked_at_all_the_s
             await stage.books.orders.execute(LISTENER_ENDS)
             assert await statuses(stage, [await enqueue(stage, disc, stub=second)]) == ["CONFIRMED"]
     await stage.promise_kept(disc)
+
+
+async def test_a_partition_that_is_stuck_leaves_the_others_their_turns(stage: Stage) -> None:
+    stuck = await stage.disc(stock=5)
+    free = await stage.disc(stock=5)
+    while UUID(free).bytes[-1] % PARTITIONS == UUID(stuck).bytes[-1] % PARTITIONS:
+        free = await stage.disc(stock=5)
+    async with stage.second_order_service(QUEUE_PARTITIONS_AT_ONCE_MAX="1") as (_, second):
+        stage.order.kill()
+        await eventually(stage.books.leases, lambda leases: [len(held) for held in leases.values()] == [PARTITIONS])
+        async with stage.books.catalog.acquire() as other, other.transaction():
+            await other.execute("SELECT FROM discs WHERE id = $1 FOR UPDATE", UUID(stuck))
+            held_up = await enqueue(stage, stuck, stub=second)
+            await eventually(lambda: stage.books.catalog.fetchval(HELD_UP), lambda count: count >= 1)
+            behind = await enqueue(stage, free, stub=second)
+            request = order_pb2.WatchOrderRequest(id=behind)
+            [*_, order] = [order async for order in second.WatchOrder(request, timeout=PATIENCE_S)]
+            assert status_of(order) == "CONFIRMED"
+            assert (await stage.books.on_disk(held_up)).order == "PENDING"
+    await stage.start(stage.order)
+    assert await statuses(stage, [held_up]) == ["CONFIRMED"]
+    await stage.promise_kept(stuck, free)
 
 
 @pytest.mark.parametrize("failpoint", ["order.taken_in", "order.stock_answered", "order.decided"])
