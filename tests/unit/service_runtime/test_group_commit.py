@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from contextvars import ContextVar
 from dataclasses import replace
 
 import pytest
@@ -275,3 +276,23 @@ async def test_a_refusal_is_an_answer_and_bars_nobody_behind_it() -> None:
         refused, second = await asking
         assert isinstance(refused, Refused)
         assert second == "A:2"
+
+
+async def test_a_group_runs_in_nobodys_context_and_so_does_the_next_one() -> None:
+    caller: ContextVar[str] = ContextVar("caller", default="nobody")
+    seen: list[str] = []
+
+    async def commit(entries: Sequence[int]) -> Sequence[int]:
+        seen.append(caller.get())
+        await asyncio.sleep(0)
+        return entries
+
+    async def ask(lane: GroupCommit[int, int], entry: int) -> int:
+        caller.set("somebody")
+        return await lane.submit(entry, Deadline.after(TIMEOUT_S))
+
+    # One key for all: each group begins when the one before it ends.
+    limits = GroupLimits(group_size_max=1, waiting_max=10, in_flight_max=1, drain_timeout_s=TIMEOUT_S)
+    async with GroupCommit(commit=commit, keys=lambda _: ["key"], limits=limits) as lane:
+        assert await asyncio.gather(*[asyncio.create_task(ask(lane, entry)) for entry in range(3)]) == [0, 1, 2]
+    assert seen == ["nobody"] * 3
