@@ -14,7 +14,7 @@ from benchmarks.generators import find_generators
 from benchmarks.load import allow_many_connections
 from benchmarks.menu import Menu
 from benchmarks.plan import Plan
-from benchmarks.progress import Progress, describe
+from benchmarks.progress import Progress
 from benchmarks.rounds import Round
 from benchmarks.shops import BenchShop
 from benchmarks.stage import opened_stage
@@ -35,7 +35,7 @@ async def measure(progress: Progress) -> Sequence[Round]:
         folder = Path(name)
         generators = await find_generators(folder)
         async with (
-            opened_stage(PLAN, folder) as stage,
+            opened_stage(folder, customers=PLAN.customers, discs=PLAN.discs) as stage,
             stage.shop("metered", metrics=True) as metered,
             stage.shop("plain") as plain,
             _scraped(metered),
@@ -44,7 +44,9 @@ async def measure(progress: Progress) -> Sequence[Round]:
             rows = [menu.single(WITH, metered), menu.single(WITHOUT, plain)]
             rounds = []
             async for told in run_block(Block("overhead", rows, ROUNDS, ROUNDS)):
-                progress.say(describe(told))
+                progress.say(
+                    f"{told.row:<8} {told.orders_per_s:,.0f}/s, {services_cpu_us(told.cpu_us_per_order):.0f} us of CPU an order"
+                )
                 rounds.append(told)
             return rounds
 

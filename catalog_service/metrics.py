@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from service_runtime.metric_page import Page
 from service_runtime.metrics import Method, ServiceMetrics
 
-SINGLES, MULTIPLES = "singles", "multiples"
+SINGLES, MULTIPLES, CONTENDING = "singles", "multiples", "contending"
 RESERVED, OUT_OF_STOCK = "reserved", "out_of_stock"
 OUTCOMES = (RESERVED, OUT_OF_STOCK, "disc_not_found", "disc_deleted")
 GROUP, GLANCE = "group", "glance"
@@ -50,5 +50,5 @@ class CatalogMetrics(ServiceMetrics):
     """All that the catalog counts."""
 
     def __init__(self, page: Page, methods: Sequence[Method]) -> None:
-        super().__init__(page, service="catalog", methods=methods, lanes=(SINGLES, MULTIPLES))
+        super().__init__(page, service="catalog", methods=methods, lanes=(SINGLES, MULTIPLES, CONTENDING))
         self.stock = StockStats(page)

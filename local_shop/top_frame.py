@@ -19,7 +19,13 @@ HANDLING_S = "grpc_server_handling_seconds"
 CREATE = {"grpc_method": "CreateOrder"}
 REFUSED = ("out_of_stock", "disc_not_found", "disc_deleted", "customer_inactive")
 FAILED = ("pending", "not_accepted", "overloaded", "failed")
-LANES = (("order", "singles"), ("order", "bulk"), ("catalog", "singles"), ("catalog", "multiples"))
+LANES = (
+    ("order", "singles"),
+    ("order", "bulk"),
+    ("order", "settling"),
+    ("catalog", "singles"),
+    ("catalog", "multiples"),
+)
 FAULTS = ("INTERNAL", "UNAVAILABLE", "UNKNOWN", "DATA_LOSS")
 OLD_ORDER_S = 10.0
 LATE_LOOP_MS = 50.0

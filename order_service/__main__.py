@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from dataclasses import replace
 
+from order_service.admission import Admission
 from order_service.audit import StockAudit
 from order_service.backlog import watched_backlog
 from order_service.batch import BatchPlacement
@@ -11,13 +12,18 @@ from order_service.cancellation import OrderCancellation
 from order_service.catalog_client import CatalogClient
 from order_service.changes import OrderChanges
 from order_service.customer_client import CustomerClient
+from order_service.hybrid import GuardedSettling
 from order_service.intake import OrderIntake
 from order_service.journal import Journal
+from order_service.lanes import LaneMaker
 from order_service.metrics import BULK, CANCELS, SINGLES, OrderMetrics
 from order_service.order_lines import OrderLines
+from order_service.order_queue import OrderQueue
 from order_service.order_search import OrderSearch
-from order_service.placement import GroupPlacer, bulk_lane, single_lane
+from order_service.placement import GroupPlacer, IntakePlacer, bulk_lane, single_lane
 from order_service.processing import OrderProcessing
+from order_service.queue_leases import QueueLeases
+from order_service.queue_worker import QueueWorker
 from order_service.recovery import Recovery
 from order_service.repository import OrderRepository
 from order_service.return_client import ReturnClient
@@ -33,6 +39,7 @@ from recordshop.catalog.v1 import stock_pb2
 from recordshop.customer.v1 import customer_pb2
 from recordshop.order.v1 import order_pb2, order_pb2_grpc
 from service_runtime.channels import open_channel
+from service_runtime.circuit_breaker import CircuitBreaker
 from service_runtime.command import run_service
 from service_runtime.database import Database, open_database
 from service_runtime.group_commit import GroupLimits
@@ -79,22 +86,23 @@ async def serve(settings: OrderSettings, place: Place, metrics: OrderMetrics | N
                 refused=metrics and metrics.refusals[CANCELS, OVERLOADED],
             )
         )
-        placer = GroupPlacer(
-            customers=customers,
-            intake=OrderIntake(
-                database=database, recovery_age_s=settings.recovery_age_s, stats=metrics and metrics.orders
-            ),
-            orders=orders,
+        queue = OrderQueue(database=database, waiting_max=settings.queue_waiting_max, stats=metrics and metrics.orders)
+        intake = OrderIntake(
+            database=database, recovery_age_s=settings.recovery_age_s, stats=metrics and metrics.orders
+        )
+        lanes = _lanes(
+            settings,
+            stack,
+            opening=Admission(customers=customers, orders=orders, insert=intake.insert),
+            queueing=Admission(customers=customers, orders=orders, insert=queue.insert),
+            queue=queue,
             processing=processing,
-            timeout_s=settings.group_timeout_s,
-            stats=metrics and metrics.orders,
+            metrics=metrics,
         )
         single_limits, bulk_limits = _limits(settings)
-        singles = await stack.enter_async_context(single_lane(placer, single_limits, metrics and metrics.lane(SINGLES)))
-        bulk = await stack.enter_async_context(bulk_lane(placer, bulk_limits, metrics and metrics.lane(BULK)))
-        batches = BatchPlacement(lane=bulk)
+        batches = BatchPlacement(lane=await lanes.make(bulk_lane, bulk_limits, BULK))
         servicer = OrderServicer(
-            singles=singles,
+            singles=await lanes.make(single_lane, single_limits, SINGLES),
             batches=batches,
             streams=OrderStream(
                 batches=batches,
@@ -133,8 +141,58 @@ async def serve(settings: OrderSettings, place: Place, metrics: OrderMetrics | N
         await stack.enter_async_context(recovery.running())
         if metrics is not None:
             await stack.enter_async_context(watched_backlog(journal, metrics.open_work))
+        await stack.enter_async_context(_worker(settings, database, queue, orders, processing).running())
         await stack.enter_async_context(hub.running())
         await server.run_until_signal()
+
+
+def _lanes(
+    settings: OrderSettings,
+    stack: AsyncExitStack,
+    *,
+    opening: Admission,
+    queueing: Admission,
+    queue: OrderQueue,
+    processing: OrderProcessing,
+    metrics: OrderMetrics | None,
+) -> LaneMaker:
+    breaker = CircuitBreaker(failures_max=settings.breaker_failures_max, open_s=settings.breaker_open_s)
+    if metrics is not None:
+        metrics.watch_breaker(lambda: breaker.state)
+    stats = metrics and metrics.orders
+    return LaneMaker(
+        stack=stack,
+        deciding=GroupPlacer(admission=opening, processing=processing, timeout_s=settings.group_timeout_s, stats=stats),
+        queueing=IntakePlacer(admission=queueing, is_full=queue.is_full, stats=stats),
+        opening=IntakePlacer(admission=opening, stats=stats),
+        guarded=GuardedSettling(
+            processing=processing,
+            breaker=breaker,
+            slow_s=settings.breaker_slow_s,
+            timeout_s=settings.group_timeout_s,
+        ),
+        budget_max_s=settings.hybrid_budget_max_s,
+        margin_s=settings.hybrid_margin_s,
+        default=settings.order_mode,
+        metrics=metrics,
+    )
+
+
+def _worker(
+    settings: OrderSettings, database: Database, queue: OrderQueue, orders: OrderRepository, processing: OrderProcessing
+) -> QueueWorker:
+    return QueueWorker(
+        database=database,
+        queue=queue,
+        leases=QueueLeases(database=database, lease_s=settings.queue_lease_s),
+        orders=orders,
+        processing=processing,
+        poll_s=settings.queue_poll_s,
+        lease_s=settings.queue_lease_s,
+        size_max=settings.group_size_max,
+        partitions_at_once_max=settings.queue_partitions_at_once_max,
+        timeout_s=settings.group_timeout_s,
+    )
 
 
 def _journal(settings: OrderSettings, database: Database) -> Journal:

@@ -80,7 +80,7 @@ class OrderIntake:
             existing = {row["id"]: order_from_row(row) for row in rows if row["id"] is not None}
             insert_time = rows[0]["insert_time"]
         taken_in = [
-            existing.get(placement.draft.order_id) or new_order(placement, work_id, insert_time)
+            existing.get(placement.draft.order_id) or new_order(placement, insert_time, work_id=work_id)
             for placement in placements
         ]
         if self._stats is not None:

@@ -1,13 +1,14 @@
 """What the order service counts. Labels are closed sets: never an id, never a caller's text."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from order_service.model import Order, OrderStatus
 from service_runtime.errors import ServiceError
 from service_runtime.metric_page import Merge, Page
 from service_runtime.metrics import Method, ServiceMetrics
 
-SINGLES, BULK, CANCELS = "singles", "bulk", "cancels"
+SINGLES, BULK, SETTLING, CANCELS = "singles", "bulk", "settling", "cancels"
+BREAKER_STATES = ("closed", "open", "half_open")
 
 # How an order ends, counted when this process wrote it down: once for each order.
 CONFIRMED, CANCELLED = "confirmed", "cancelled"
@@ -130,8 +131,23 @@ class OrderMetrics(ServiceMetrics):
     """All that the order service counts."""
 
     def __init__(self, page: Page, methods: Sequence[Method]) -> None:
-        super().__init__(page, service="order", methods=methods, lanes=(SINGLES, BULK), limits=(CANCELS,))
+        super().__init__(page, service="order", methods=methods, lanes=(SINGLES, BULK, SETTLING), limits=(CANCELS,))
         self.orders = OrderStats(page)
         self.recovery = RecoveryStats(page)
         self.open_work = OpenWorkStats(page)
         self.audit = AuditStats(page)
+        self._breaker = page.gauge(
+            "recordshop_circuit_breaker_state",
+            "1 for the state that the breaker in front of the catalog is in, of each worker; it guards hybrid orders.",
+            state=BREAKER_STATES,
+        )
+
+    def watch_breaker(self, state: Callable[[], str]) -> None:
+        """Looks now and then in which state the breaker is."""
+
+        def sample() -> None:
+            now = state()
+            for name in BREAKER_STATES:
+                self._breaker[name,].set(name == now)
+
+        self.samples.append(sample)

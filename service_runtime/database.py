@@ -41,6 +41,11 @@ class DatabaseUnreachable(DatabaseUnavailable):
     """The database was not reached, so that nothing was asked of it: ask again."""
 
 
+def is_rolled_back(error: DatabaseUnavailable) -> bool:
+    """Whether PostgreSQL undid a transaction for a deadlock or a serialization failure, so that it can be tried again."""
+    return isinstance(error.__cause__, asyncpg.DeadlockDetectedError | asyncpg.SerializationError)
+
+
 class Database:
     """Connections to one database. Whatever keeps it from answering is DatabaseUnavailable; other SQL errors stay what they are."""
 
@@ -117,11 +122,32 @@ class Database:
                 async with self.connection() as connection:
                     return await operation(connection)
             except DatabaseUnavailable as error:
-                if not isinstance(error.__cause__, asyncpg.DeadlockDetectedError | asyncpg.SerializationError):
+                if not is_rolled_back(error):
                     raise
                 log.warning("rolled back by the database", attempt=attempt)
             await asyncio.sleep(random.uniform(0, DEADLOCK_BACKOFF_S * attempt))  # noqa: S311 - jitter, not a secret.
         raise DatabaseUnavailable
+
+    async def listen(self, channel: str, heard: Callable[[], object]) -> None:
+        """Calls `heard` at each notification until the connection is lost; raises DatabaseUnavailable then. It keeps a connection busy."""
+        async with self.connection() as connection:
+            lost = asyncio.Event()
+
+            def hear(*_: object) -> None:
+                heard()
+
+            def lose(_: object) -> None:
+                lost.set()
+
+            connection.add_termination_listener(lose)
+            await connection.add_listener(channel, hear)
+            try:
+                await lost.wait()
+            finally:
+                if not connection.is_closed():
+                    connection.remove_termination_listener(lose)
+                    await connection.remove_listener(channel, hear)
+            raise asyncpg.ConnectionDoesNotExistError
 
     async def ping(self) -> None:
         """Asks the database whether it takes writes; raises DatabaseUnavailable if it does not."""

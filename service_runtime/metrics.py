@@ -110,14 +110,15 @@ class GroupStats:
         self._in_flight = metrics.groups_in_flight[lane,]
         self._refused = {reason: metrics.refusals[lane, reason] for reason in REASONS}
         self._waiting_max = metrics.queue_length_max[lane,]
+        self._known = 0
 
     def opened(self, waiting_max: int) -> None:
         """Notes how many may wait."""
-        self._waiting_max.set(waiting_max)
+        self._waiting_max.set(max(waiting_max, self._waiting_max.value))
 
     def queued(self, waiting: int) -> float:
         """Notes how many wait after some were added, and answers the moment."""
-        self._waiting.set(waiting)
+        self._note_waiting(waiting)
         return perf_counter()
 
     def began(self, size: int, first_queued_s: float, waiting: int) -> float:
@@ -125,7 +126,7 @@ class GroupStats:
         now_s = perf_counter()
         self._size.observe(size)
         self._wait_s.observe(now_s - first_queued_s)
-        self._waiting.set(waiting)
+        self._note_waiting(waiting)
         self._in_flight.add()
         return now_s
 
@@ -133,6 +134,11 @@ class GroupStats:
         """Counts a group's end."""
         self._in_flight.add(-1.0)
         self._commit_s.observe(perf_counter() - began_s)
+
+    def _note_waiting(self, waiting: int) -> None:
+        # There may be several queues of one lane, as of several modes: each adds its own part.
+        self._waiting.add(waiting - self._known)
+        self._known = waiting
 
     def refused(self, reason: str, count: int) -> None:
         """Counts entries that were refused."""

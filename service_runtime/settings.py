@@ -173,5 +173,5 @@ def load_settings(kind: type[AnySettings], **given: Any) -> AnySettings:
     except ValidationError as error:
         for fault in error.errors(include_url=False, include_input=False):
             name = "_".join(str(part) for part in fault["loc"]).upper()
-            print(f"setting {name}: {fault['msg']}", file=sys.stderr)  # noqa: T201 - no log is configured yet.
+            print(f"{f'setting {name}' if name else 'settings'}: {fault['msg']}", file=sys.stderr)  # noqa: T201 - no log is configured yet.
         raise SystemExit(EXIT_BAD_SETTINGS) from None

@@ -131,7 +131,7 @@ class ReservationLedger:
             self._stats.decided([_reservation(rows).refusal])
         rows = rows or await self._database.fetch(DECIDED, request.id, request.lines.ids)
         await failpoints.reach("catalog.decided")
-        return _recorded(request, rows)
+        return recorded(request, rows)
 
     async def _decide_lines(self, request: ReservationRequest) -> list[asyncpg.Record]:
         async def reserve(connection: Connection) -> list[asyncpg.Record]:
@@ -186,7 +186,7 @@ class ReservationLedger:
         ids = [request.id for request in requests]
         rows = await self._database.fetch(DECIDED_SINGLES, disc_ids, ids)
         by_id = {row["reservation_id"]: row for row in rows}
-        return {request.id: _recorded(request, [by_id[request.id]]) for request in requests if request.id in by_id}
+        return {request.id: recorded(request, [by_id[request.id]]) for request in requests if request.id in by_id}
 
     async def release(self, request: ReleaseRequest) -> Reservation:
         """Gives a reservation's copies back once, or marks an id that was never seen so that a late reserve takes nothing.
@@ -243,8 +243,8 @@ def _single(request: ReservationRequest, row: asyncpg.Record) -> Reservation:
     return Reservation(request.id, state, [line], row["decide_time"], row["decide_time"])
 
 
-def _recorded(request: ReservationRequest, rows: Sequence[asyncpg.Record]) -> Reservation | ServiceError:
-    """What the ledger says for a request; a tombstone stands for any lines."""
+def recorded(request: ReservationRequest, rows: Sequence[asyncpg.Record]) -> Reservation | ServiceError:
+    """Answers what the ledger says for a request; a tombstone stands for any lines."""
     if rows[0]["fingerprint"] not in {None, request.fingerprint}:
         return RequestIdReused({"reservation_id": str(request.id)})
     return _reservation(rows)

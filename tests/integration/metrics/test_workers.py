@@ -70,6 +70,22 @@ async def test_one_port_tells_the_sum_and_a_killed_worker_takes_nothing_of_it_al
     assert (await scraped(shop)).total("recordshop_orders_total", outcome="confirmed") == first + second
 
 
+async def test_what_killed_workers_had_under_way_is_under_way_no_more(fresh_shop: FreshShops) -> None:
+    patient = {"WORKERS": "2", "CATALOG_TIMEOUT_S": "60", "GROUP_TIMEOUT_S": "60"}
+    shop = await fresh_shop(metrics=True, settings={"order": patient})
+    customer, disc = await shop.make_customer(), await shop.make_disc()
+    shop.local.catalog.pause()
+    request = order_request(customer.id, {disc.id: 1})
+    order = asyncio.ensure_future(shop.order.CreateOrder(request, timeout=CALL_TIMEOUT_S))  # type: ignore[arg-type]
+    await when(shop, lambda seen: seen.total("recordshop_calls_in_flight", **CREATE) == 1)
+    for worker in children(shop.local.order.pid):
+        os.kill(worker, signal.SIGKILL)
+    after = await when(shop, lambda seen: seen.total("recordshop_worker_deaths_total") == 2)
+    assert after.total("recordshop_calls_in_flight", **CREATE) == 0
+    shop.local.catalog.resume()
+    await asyncio.gather(order, return_exceptions=True)
+
+
 async def test_an_audit_of_one_worker_counts_for_all(fresh_shop: FreshShops) -> None:
     shop = await fresh_shop(metrics=True, settings={"order": {"WORKERS": "2"}})
     times = []

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from contextvars import ContextVar
 from dataclasses import replace
 
 import pytest
@@ -282,3 +283,23 @@ async def test_groups_and_refusals_are_counted_as_they_happen() -> None:
     assert told.total("recordshop_queue_length") == told.total("recordshop_groups_in_flight") == 0
     refused = {reason: told.total("recordshop_refusals_total", lane="lane", reason=reason) for reason in REASONS}
     assert refused == {"overloaded": 1, "expired": 1, "closing": 1}
+
+
+async def test_a_group_runs_in_nobodys_context_and_so_does_the_next_one() -> None:
+    caller: ContextVar[str] = ContextVar("caller", default="nobody")
+    seen: list[str] = []
+
+    async def commit(entries: Sequence[int]) -> Sequence[int]:
+        seen.append(caller.get())
+        await asyncio.sleep(0)
+        return entries
+
+    async def ask(lane: GroupCommit[int, int], entry: int) -> int:
+        caller.set("somebody")
+        return await lane.submit(entry, Deadline.after(TIMEOUT_S))
+
+    # One key for all: each group begins when the one before it ends.
+    limits = GroupLimits(group_size_max=1, waiting_max=10, in_flight_max=1, drain_timeout_s=TIMEOUT_S)
+    async with GroupCommit(commit=commit, keys=lambda _: ["key"], limits=limits) as lane:
+        assert await asyncio.gather(*[asyncio.create_task(ask(lane, entry)) for entry in range(3)]) == [0, 1, 2]
+    assert seen == ["nobody"] * 3
