@@ -34,9 +34,7 @@ RETURNING *
 class AtomicStrategy:
     """Takes copies of one disc by a conditional UPDATE; what that does not take, and several lines, the ledger decides under its lock."""
 
-    def __init__(
-        self, *, database: Database, ledger: ReservationLedger, stats: StockStats | None = None
-    ) -> None:
+    def __init__(self, *, database: Database, ledger: ReservationLedger, stats: StockStats | None = None) -> None:
         self._database = database
         self._stats = stats
         self._ledger = ledger
