@@ -64,6 +64,14 @@ COMPOSE = (
     Variable("CUSTOMER_SERVICE_PASSWORD", "not shown", "The password of the customer service's role."),
     Variable("ORDER_OWNER_PASSWORD", "not shown", "The password of the role that owns the orders' tables."),
     Variable("ORDER_SERVICE_PASSWORD", "not shown", "The password of the order service's role."),
+    Variable("PROMETHEUS_PORT", "`9090`", "Profile `observability`: Prometheus' port on 127.0.0.1."),
+    Variable("GRAFANA_PORT", "`3000`", "Profile `observability`: Grafana's port on 127.0.0.1."),
+    Variable("JAEGER_PORT", "`16686`", "Profile `observability`: the port of Jaeger's pages on 127.0.0.1."),
+    Variable(
+        "MONITOR_PASSWORD",
+        "not shown",
+        "Profile `observability`: the password of the role that reads PostgreSQL's statistics.",
+    ),
 )
 
 # Under each heading a sentence, and the variables.

@@ -13,6 +13,7 @@ from customer_service.settings import CustomerSettings
 from order_service.settings import OrderSettings
 
 ROOT = Path(__file__).parents[3]
+INCLUDES = "include:\n  - compose/compose.yaml\n  - compose/observability.yaml\n"
 VARIABLE = re.compile(r"\$\{(\w+):-([^}]*)\}")
 ONE_SHOTS = ("roles", "migrate", "seed")
 SERVICES = {"catalog": 50051, "customer": 50052, "order": 50053}
@@ -23,8 +24,8 @@ Service = dict[str, Any]
 
 
 def read(values: Mapping[str, str]) -> PyCompose:
-    """Read the file that compose.yaml includes, as compose does: the variables, then anchors and merges."""
-    assert (ROOT / "compose.yaml").read_text(encoding="utf-8") == "include:\n  - compose/compose.yaml\n"
+    """Read the first file that compose.yaml includes, as compose does: the variables, then anchors and merges."""
+    assert (ROOT / "compose.yaml").read_text(encoding="utf-8") == INCLUDES
     text = (ROOT / "compose" / "compose.yaml").read_text(encoding="utf-8")
     filled = VARIABLE.sub(lambda found: values.get(found[1]) or found[2], text)
     assert "$" not in filled.replace("$$", ""), "every variable has a default"
