@@ -48,8 +48,12 @@ async def serve(settings: OrderSettings, place: Place) -> None:
     """Builds the service from its parts and serves until a signal; the parts are closed in reverse order."""
     async with AsyncExitStack() as stack:
         database = await stack.enter_async_context(open_database(settings))
-        catalog_channel = await stack.enter_async_context(open_channel(settings.catalog_addr, STOCK_SERVICE_NAME))
-        customer_channel = await stack.enter_async_context(open_channel(settings.customer_addr, CUSTOMER_SERVICE_NAME))
+        catalog_channel = await stack.enter_async_context(
+            open_channel(settings.catalog_addr, STOCK_SERVICE_NAME, settings)
+        )
+        customer_channel = await stack.enter_async_context(
+            open_channel(settings.customer_addr, CUSTOMER_SERVICE_NAME, settings)
+        )
         catalog = CatalogClient(channel=catalog_channel, timeout_s=settings.catalog_timeout_s)
         customers = CustomerClient(channel=customer_channel, timeout_s=settings.customer_timeout_s)
         hub = WatchHub(read=OrderChanges(database=database).since, limits=_watch_limits(settings))

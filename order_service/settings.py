@@ -1,14 +1,17 @@
 """The order service's settings."""
 
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from pydantic import Field
 
+from service_runtime import lockdown
 from service_runtime.settings import Address, DatabaseSettings, Port, Seconds, ServerSettings, WatchSettings
 
 
 class OrderSettings(DatabaseSettings, ServerSettings, WatchSettings):
     """What the environment says; see the defaults."""
+
+    needed_outside: ClassVar[tuple[str, ...]] = lockdown.CALLED_BY_PEOPLE
 
     order_port: Port = 50053
     catalog_addr: Address = "127.0.0.1:50051"

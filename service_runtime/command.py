@@ -16,6 +16,8 @@ from service_runtime.workers import supervise
 
 AnySettings = TypeVar("AnySettings", bound=ServerSettings)
 
+log = structlog.get_logger(__name__)
+
 
 def run_service(
     service: str,
@@ -32,6 +34,10 @@ def run_service(
     asked = _parser(service).parse_args(arguments)
     settings = load_settings(settings_kind, **({} if asked.workers is None else {"workers": asked.workers}))
     configure_logs(service=service, level=settings.log_level)
+    if settings.is_insecure_outside:
+        log.warning(
+            "ALLOW_INSECURE: other machines may reach the service, which cannot tell who calls, or be sure of it"
+        )
     if asked.worker is not None:
         structlog.contextvars.bind_contextvars(worker=asked.worker)
         with socket.socket(fileno=sys.stdin.fileno()) as line:
