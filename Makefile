@@ -15,7 +15,7 @@ PUBLISHED := $(firstword $(foreach ref,main origin/main HEAD,$(shell git rev-par
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo run audit ghz bench chaos chaos-mutants failover test check lint format proto clean
+.PHONY: help demo run audit certs ghz bench chaos chaos-mutants failover test check lint format proto clean
 
 help: ## Show this.
 	@echo "Record Shop sells records, and never oversells."
@@ -34,6 +34,9 @@ run: $(STUBS) ## Run the shop in the foreground, with its data in .shop/, until 
 
 audit: $(STUBS) ## Audit the shop that `make run` runs.
 	@$(BIN)/python -m local_shop audit
+
+certs: $(INSTALLED) ## Make a CA and certificates in .shop/certs/ to try TLS out with, or renew the certificates.
+	@$(BIN)/python -m local_shop certs
 
 ghz: $(STUBS) ## Load the shop that `make run` runs with ghz, then audit what was sold.
 	@$(BIN)/python -m tests.load.run
