@@ -15,7 +15,7 @@ PUBLISHED := $(firstword $(foreach ref,main origin/main HEAD,$(shell git rev-par
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo run audit certs ghz bench chaos chaos-mutants failover test check lint format proto clean
+.PHONY: help demo run audit certs ghz bench chaos chaos-mutants failover test check lint format proto docs clean
 
 help: ## Show this.
 	@echo "Record Shop sells records, and never oversells."
@@ -79,9 +79,13 @@ format: $(STUBS) ## Format Python and protos.
 proto: $(INSTALLED) ## Build the Python stubs from the protos anew.
 	$(BIN)/python protos/generate.py
 
+docs: $(STUBS) ## Write the pages of docs/ anew that are made from the protos, the settings and the errors.
+	@$(BIN)/python -m docs.generate
+
 clean: ## Remove all that was built or installed; the data of `make run` in .shop/ stays.
 	rm -rf $(VENV) .tools build *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	rm -rf recordshop/catalog recordshop/customer recordshop/order
+	rm -rf clients/go/recordshop clients/typescript/node_modules clients/typescript/src/gen clients/typescript/build
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(STUBS): $(PROTOS) protos/generate.py | $(INSTALLED)
@@ -95,11 +99,11 @@ $(INSTALLED): pyproject.toml setup.py
 	{ echo "This Python cannot make virtual environments. On Debian: apt install python3-venv" >&2; exit 1; }
 	@echo "Installing into $(VENV) ..."
 	@$(PYTHON) -m venv $(VENV)
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --root-user-action=ignore --editable '.[local,dev]'
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --root-user-action=ignore --editable '.[local,otel,dev]'
 	@touch $@
 
 # Only who runs it pays for Patroni.
 $(FAILOVER): $(INSTALLED)
 	@echo "Installing Patroni into $(VENV) ..."
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --root-user-action=ignore --editable '.[local,dev,failover]'
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --root-user-action=ignore --editable '.[local,otel,dev,failover]'
 	@touch $@

@@ -73,10 +73,10 @@ class FreshIds(grpc.aio.ServerInterceptor):
 
 
 def install(interceptor: FreshIds) -> None:
-    """Put the interceptor before those of every server that this process makes from now on."""
+    """Put the interceptor behind those of every server that this process makes from now on: it keeps handlers, and they may not."""
     make_server: Callable[..., grpc.aio.Server] = grpc.aio.server
 
     def make_server_with_fresh_ids(*arguments: Any, interceptors: Sequence[Any] = (), **options: Any) -> Any:
-        return make_server(*arguments, interceptors=[interceptor, *interceptors], **options)
+        return make_server(*arguments, interceptors=[*interceptors, interceptor], **options)
 
     grpc.aio.server = make_server_with_fresh_ids  # type: ignore[assignment]  # The service must not know of it.

@@ -11,11 +11,12 @@ from local_shop.errors import LocalShopError
 from local_shop.postgres import LocalPostgres
 from local_shop.provision import provision
 from local_shop.report import say
-from local_shop.shop import LocalShop, ShopOptions
+from local_shop.shop import SERVICES, LocalShop, ShopOptions
 from local_shop.shop_env import SHOP_ENV, ShopEnv
 
 JOHN_DOE = "0e92cf1e-7bc4-4f9e-8eb6-3c88627efecb"
 WE_ARE_REACTIVE = "bcd8a0e9-dc0a-4ae7-a783-458542e2cc39"
+TELEMETRY_PREFIXES = ("OTEL_", "LOG_")
 
 
 def run_shop(ports: Mapping[str, int], shop_dir: Path) -> None:
@@ -28,7 +29,8 @@ def run_shop(ports: Mapping[str, int], shop_dir: Path) -> None:
         env_file.unlink(missing_ok=True)
         server = stack.enter_context(LocalPostgres(data_dir=shop_dir / "postgres"))
         passwords = provision(server)
-        shop = stack.enter_context(LocalShop(server, passwords, ShopOptions(ports=ports)))
+        settings = dict.fromkeys(SERVICES, _telemetry_settings())
+        shop = stack.enter_context(LocalShop(server, passwords, ShopOptions(ports=ports, settings=settings)))
         stack.callback(env_file.unlink, missing_ok=True)
         env = ShopEnv.of(shop)
         say(_welcome(env, env_file))
@@ -36,6 +38,11 @@ def run_shop(ports: Mapping[str, int], shop_dir: Path) -> None:
         _wait_until_one_ends([server.pid, *(process.pid for process in shop.processes)])
         shop.raise_if_ended()
         raise LocalShopError(f"PostgreSQL ended; see {server.log_file}.")
+
+
+def _telemetry_settings() -> dict[str, str]:
+    """What this process' environment says of traces and logs, for all services alike."""
+    return {name: value for name, value in os.environ.items() if name.startswith(TELEMETRY_PREFIXES)}
 
 
 @contextmanager

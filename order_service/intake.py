@@ -8,6 +8,7 @@ import asyncpg
 
 from order_service.model import Order, OrderStatus, Placement
 from order_service.rows import NewRow, literal_row, new_order, new_row, order_from_row
+from service_runtime import tracing
 from service_runtime.database import Connection, Database
 
 # From here on a COPY, which takes a transaction of four round trips, costs less than the statement that can do everything.
@@ -37,8 +38,8 @@ WITH placed AS (
     ON CONFLICT (id) DO UPDATE SET attempts = orders.attempts + 1
     RETURNING id, status, attempts, CASE WHEN attempts > 1 THEN orders END AS found
 ), opened AS (
-    INSERT INTO open_work (id, order_ids, next_attempt_time)
-    SELECT $12, array_agg(id), now() + $13 * interval '1 second'
+    INSERT INTO open_work (id, order_ids, next_attempt_time, trace_parent)
+    SELECT $12, array_agg(id), now() + $13 * interval '1 second', $14::text
     FROM placed
     WHERE attempts = 1 AND status = 'PENDING'
     HAVING count(*) > 0
@@ -49,8 +50,8 @@ FROM (VALUES (1)) AS always LEFT JOIN placed AS existing ON existing.attempts > 
 
 # The journal's row of orders that were copied.
 OPEN = """
-INSERT INTO open_work (id, order_ids, next_attempt_time)
-SELECT $1, $2::uuid[], now() + $3 * interval '1 second'
+INSERT INTO open_work (id, order_ids, next_attempt_time, trace_parent)
+SELECT $1, $2::uuid[], now() + $3 * interval '1 second', $4::text
 WHERE cardinality($2::uuid[]) > 0
 """
 
@@ -89,7 +90,7 @@ class OrderIntake:
         async def copy(connection: Connection) -> datetime:
             async with connection.transaction():
                 await connection.copy_records_to_table("orders", columns=NewRow._fields, records=records)
-                await connection.execute(OPEN, work_id, pending, self._recovery_age_s)
+                await connection.execute(OPEN, work_id, pending, self._recovery_age_s, tracing.trace_parent())
                 insert_time: datetime = await connection.fetchval("SELECT now()")
             return insert_time
 
@@ -102,6 +103,6 @@ class OrderIntake:
         columns = zip(*[literal_row(placement) for placement in placements], strict=True)
 
         async def insert(connection: Connection) -> list[asyncpg.Record]:
-            return await connection.fetch(INSERT, *columns, work_id, self._recovery_age_s)
+            return await connection.fetch(INSERT, *columns, work_id, self._recovery_age_s, tracing.trace_parent())
 
         return await self._database.run(insert)

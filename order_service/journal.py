@@ -19,7 +19,7 @@ WHERE id IN (
     LIMIT $1
     FOR UPDATE SKIP LOCKED
 )
-RETURNING id, order_ids, create_time, attempts
+RETURNING id, order_ids, create_time, attempts, trace_parent
 """
 
 CLOSE = """
@@ -33,12 +33,13 @@ WHERE id = $1 AND NOT EXISTS (
 
 @dataclass(frozen=True)
 class OpenWork:
-    """A row of the journal, claimed; attempts counts this one."""
+    """A row of the journal, claimed; attempts counts this one, trace_parent names the span that opened it if that was traced."""
 
     id: UUID
     order_ids: Sequence[UUID]
     create_time: datetime
     attempts: int
+    trace_parent: str | None = None
 
 
 class Journal:
@@ -53,7 +54,7 @@ class Journal:
     async def claim(self, limit: int) -> list[OpenWork]:
         """Takes work whose time has come, the longest overdue first; each attempt doubles the time until the next."""
         rows = await self._database.fetch(CLAIM, limit, self._lease_s, self._backoff_max_s, self._ahead_max_s)
-        return [OpenWork(row["id"], row["order_ids"], row["create_time"], row["attempts"]) for row in rows]
+        return [OpenWork(*row) for row in rows]
 
     async def close(self, work: OpenWork) -> None:
         """Takes a row out of the journal, if none of its orders is open."""

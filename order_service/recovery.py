@@ -10,7 +10,7 @@ from order_service.journal import Journal, OpenWork
 from order_service.processing import OrderProcessing
 from order_service.repository import OrderRepository
 from order_service.return_processing import ReturnProcessing
-from service_runtime import failpoints
+from service_runtime import failpoints, tracing
 from service_runtime.deadline import Deadline
 from service_runtime.errors import ServiceError
 from service_runtime.interceptor import cancelled_quietly
@@ -74,16 +74,20 @@ class Recovery:
 
     async def _drive(self, work: OpenWork) -> None:
         async with self._turns:
-            try:
-                deadline = Deadline.after(self._lease_s)
-                orders = await self._orders.get_durable(work.order_ids)
-                outcomes = await self._processing.settle(orders, deadline)
-                for order in orders:
-                    await self._returns.settle(order, deadline)
-                await failpoints.reach("recovery.settled")
-                await self._journal.close(work)
-            except ServiceError as error:
-                log.warning("still open", work_id=str(work.id), attempts=work.attempts, reason=error.reason)
-            else:
-                open_count = sum(isinstance(outcome, ServiceError) for outcome in outcomes)
-                log.info("recovered", work_id=str(work.id), attempts=work.attempts, still_open=open_count)
+            with tracing.linked_span("recovery", work.trace_parent):
+                await self._settle(work)
+
+    async def _settle(self, work: OpenWork) -> None:
+        try:
+            deadline = Deadline.after(self._lease_s)
+            orders = await self._orders.get_durable(work.order_ids)
+            outcomes = await self._processing.settle(orders, deadline)
+            for order in orders:
+                await self._returns.settle(order, deadline)
+            await failpoints.reach("recovery.settled")
+            await self._journal.close(work)
+        except ServiceError as error:
+            log.warning("still open", work_id=str(work.id), attempts=work.attempts, reason=error.reason)
+        else:
+            open_count = sum(isinstance(outcome, ServiceError) for outcome in outcomes)
+            log.info("recovered", work_id=str(work.id), attempts=work.attempts, still_open=open_count)

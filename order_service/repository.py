@@ -8,6 +8,7 @@ import asyncpg
 from order_service.errors import OrderNotFound
 from order_service.model import Order, Refused, Reserved
 from order_service.rows import decided_order, decision_row, order_from_row
+from service_runtime import tracing
 from service_runtime.database import Connection, Database
 
 FIND = "UPDATE orders SET attempts = attempts + 1 WHERE id = $1 RETURNING *, NULL::uuid AS work_id"
@@ -63,8 +64,8 @@ WITH marked AS (
     WHERE id = $1 AND status IN ('PENDING', 'CONFIRMED') AND open_return_id IS NULL
     RETURNING *
 ), opened AS (
-    INSERT INTO open_work (id, order_ids, next_attempt_time)
-    SELECT $3, ARRAY[id], now() + $4 * interval '1 second' FROM marked
+    INSERT INTO open_work (id, order_ids, next_attempt_time, trace_parent)
+    SELECT $3, ARRAY[id], now() + $4 * interval '1 second', $5::text FROM marked
     RETURNING id
 )
 SELECT marked.*, opened.id AS work_id FROM marked JOIN opened ON true
@@ -136,7 +137,8 @@ class OrderRepository:
 
     async def mark_cancelling(self, order_id: UUID, cancel_request_id: str | None) -> Order:
         """PENDING, or CONFIRMED with no return under way, becomes CANCELLING. Answers the order as it is after that."""
-        rows = await self._write(MARK_CANCELLING, order_id, cancel_request_id, uuid4(), self._recovery_age_s)
+        opening = (uuid4(), self._recovery_age_s, tracing.trace_parent())
+        rows = await self._write(MARK_CANCELLING, order_id, cancel_request_id, *opening)
         self._changed([order_id])
         return await self._after(order_id, rows)
 

@@ -8,6 +8,7 @@ import asyncpg
 from order_service.model import Order, OrderStatus
 from order_service.return_model import Disposition, OrderReturn, ReturnState
 from order_service.rows import order_from_row
+from service_runtime import tracing
 from service_runtime.database import Connection, Database
 from service_runtime.quantities import Lines
 
@@ -26,8 +27,8 @@ WITH marked AS (
     INSERT INTO order_returns (id, order_id, request_id, fingerprint, disc_ids, quantities, disposition)
     SELECT $1, id, $3, $4, $5, $6, $7 FROM marked
 ), opened AS (
-    INSERT INTO open_work (id, order_ids, next_attempt_time)
-    SELECT $1, ARRAY[id], now() + $9 * interval '1 second' FROM marked
+    INSERT INTO open_work (id, order_ids, next_attempt_time, trace_parent)
+    SELECT $1, ARRAY[id], now() + $9 * interval '1 second', $10::text FROM marked
 )
 SELECT id FROM marked
 """
@@ -82,6 +83,7 @@ class ReturnRepository:
                 *(*returning.lines, returning.disposition),
                 None if None in before else before,
                 self._recovery_age_s,
+                tracing.trace_parent(),
             )
         except asyncpg.UniqueViolationError:
             return False

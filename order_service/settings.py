@@ -14,39 +14,55 @@ class OrderSettings(DatabaseSettings, ServerSettings, WatchSettings):
     needed_outside: ClassVar[tuple[str, ...]] = lockdown.CALLED_BY_PEOPLE
 
     order_port: Port = 50053
+    """The port to listen on; 0 takes any that is free."""
     catalog_addr: Address = "127.0.0.1:50051"
+    """Where the catalog answers, as host:port."""
     customer_addr: Address = "127.0.0.1:50052"
+    """Where the customer service answers, as host:port."""
 
-    # How long a call may take whose caller gave no deadline, and how long one question to a neighbour may.
     call_timeout_s: Seconds = 10.0
+    """Seconds that a call may take whose caller gave no deadline."""
     catalog_timeout_s: Seconds = 2.0
+    """Seconds that one question to the catalog may take; after that the orders in it stay PENDING and recovery asks again."""
     customer_timeout_s: Seconds = 1.0
+    """Seconds that one question to the customer service may take; after that the orders in it are answered NOT_ACCEPTED."""
 
-    # Orders are placed in groups: single ones in a lane that never has two groups under way with a disc in common, those of batches in
-    # another one. More than may wait are refused. Customers are asked for ahead of that, a group's at once.
     group_size_max: Annotated[int, Field(ge=1, le=1_000)] = 500
+    """Orders that are placed together. Fewer make a group quicker, and the sale of a hot disc slower."""
     groups_in_flight_max: Annotated[int, Field(ge=1, le=16)] = 2
+    """Groups of single orders under way at once; two never have a disc in common."""
     bulk_groups_in_flight_max: Annotated[int, Field(ge=1, le=16)] = 2
+    """Groups of orders from batches and streams under way at once; they have a lane of their own."""
     placements_waiting_max: Annotated[int, Field(ge=1, le=1_000_000)] = 2_000
+    """Single orders that may wait for a group, in each worker; more are refused as OVERLOADED."""
     bulk_waiting_max: Annotated[int, Field(ge=1_000, le=1_000_000)] = 10_000
-    # Of one stream, and of all together: 100 orders each, which half fill the queue above.
+    """Orders of batches and streams that may wait for a group, in each worker; more are refused as OVERLOADED."""
     stream_messages_in_flight_max: Annotated[int, Field(ge=1, le=1_000)] = 32
+    """Messages of one PlaceOrders stream under way at once; the next one is read when one of them is answered."""
     stream_messages_at_once_max: Annotated[int, Field(ge=1, le=10_000)] = 50
+    """Messages of all streams together under way at once, of up to 100 orders each. The default half fills BULK_WAITING_MAX."""
     group_timeout_s: Seconds = 5.0
-    # Cancels under way at once; more are refused.
+    """Seconds that a group may take, whatever the deadlines of those in it."""
     cancels_running_max: Annotated[int, Field(ge=1, le=100_000)] = 200
+    """Cancels and returns under way at once, in each worker; more are refused as OVERLOADED."""
 
     page_size_default: Annotated[int, Field(ge=1, le=100)] = 50
+    """Orders on a page of a list whose caller gave no page_size."""
     page_size_max: Annotated[int, Field(ge=1, le=1_000)] = 100
+    """Orders on a page at most, whatever its caller asked for."""
 
-    # Open work is its maker's for recovery_age_s; then recovery drives it on, again after recovery_lease_s, twice that, and so on up to
-    # recovery_backoff_max_s.
     recovery_age_s: Seconds = 5.0
+    """Seconds that open work is left to the process that began it; then recovery drives it on."""
     recovery_interval_s: Seconds = 0.5
+    """Seconds between two looks for open work that nobody drives."""
     recovery_lease_s: Seconds = 3.0
+    """Seconds that recovery has for one piece of open work, and waits before it tries again: twice that the next time, and so on."""
     recovery_backoff_max_s: Seconds = 10.0
+    """Seconds between two such tries at most."""
     recovery_batch_size: Annotated[int, Field(ge=1, le=1_000)] = 100
+    """Pieces of open work that one look takes; a full batch is followed by the next one at once."""
     recovery_concurrency: Annotated[int, Field(ge=1, le=100)] = 8
+    """Pieces of open work that are driven at once."""
 
-    # How long an audit reads again what is not final, before it calls it open.
     audit_settle_s: Seconds = 10.0
+    """Seconds that an audit reads again what is not final, before it calls it open."""

@@ -6,6 +6,8 @@
 The methods of `RecordShop` repeat their call where that is safe, within their deadline, and raise a `ShopError`.
 Everything else goes through the typed stubs (`shop.orders`, `shop.discs`, `shop.stock`, `shop.customers`): plain gRPC
 calls, never repeated, to be given a `timeout=`; `error_from_rpc` makes a ShopError of what they raise.
+
+In a program that traces by OpenTelemetry, the methods tell the services of the current span.
 """
 
 import uuid
@@ -18,7 +20,7 @@ from typing import TYPE_CHECKING, Self, TypeVar
 import grpc
 
 from recordshop import outcome
-from recordshop.catalog.v1 import catalog_pb2, catalog_pb2_grpc, stock_pb2_grpc
+from recordshop.catalog.v1 import catalog_pb2, catalog_pb2_grpc, stock_pb2, stock_pb2_grpc
 from recordshop.channels import Tls, TokenSource, open_channel
 from recordshop.customer.v1 import customer_pb2, customer_pb2_grpc
 from recordshop.error_details import error_from_rpc
@@ -26,6 +28,7 @@ from recordshop.errors import (
     CustomerExists,
     CustomerInactive,
     CustomerNotFound,
+    DeadlineExceeded,
     DiscDeleted,
     DiscExists,
     DiscNotFound,
@@ -41,11 +44,14 @@ from recordshop.errors import (
     Overloaded,
     RequestIdReused,
     ReturnExceedsSale,
+    RevisionAhead,
+    RevisionTooOld,
     ShopError,
 )
 from recordshop.order.v1 import order_pb2, order_pb2_grpc
 from recordshop.paging import walk
 from recordshop.retry import DEFAULT_RETRY, RetryPolicy, call
+from recordshop.watching import follow
 
 if TYPE_CHECKING:
     from recordshop.catalog.v1.catalog_pb2_grpc import CatalogServiceAsyncStub
@@ -58,6 +64,7 @@ __all__ = [
     "CustomerExists",
     "CustomerInactive",
     "CustomerNotFound",
+    "DeadlineExceeded",
     "DiscDeleted",
     "DiscExists",
     "DiscNotFound",
@@ -75,6 +82,8 @@ __all__ = [
     "RequestIdReused",
     "RetryPolicy",
     "ReturnExceedsSale",
+    "RevisionAhead",
+    "RevisionTooOld",
     "ShopError",
     "Tls",
     "error_from_rpc",
@@ -84,6 +93,7 @@ Request = TypeVar("Request")
 Response = TypeVar("Response")
 
 CALL_TIMEOUT_S = 5.0
+WATCH_TIMEOUT_S = 60.0
 
 Lines = Mapping[str, int] | Iterable[order_pb2.OrderLineRequest]
 
@@ -198,6 +208,46 @@ class RecordShop:
     async def get_order(self, order_id: str, *, timeout_s: float = CALL_TIMEOUT_S) -> order_pb2.Order:
         """Answers an order as it is now; a refused one is no error here. Raises OrderNotFound."""
         return await self._reader(self.orders.GetOrder, timeout_s)(order_pb2.GetOrderRequest(id=order_id))
+
+    async def watch_order(self, order_id: str, *, timeout_s: float = WATCH_TIMEOUT_S) -> AsyncIterator[order_pb2.Order]:
+        """Follows an order until it is final, which is CONFIRMED, REJECTED or CANCELLED: as it is now, then at each change of its status.
+
+        Goes on by itself where a connection or a process of the service is lost. Raises OrderNotFound; DeadlineExceeded if
+        the time is up before, or why it could not go on if the attempts are used up.
+        """
+        request = order_pb2.WatchOrderRequest(id=order_id)
+        status = None
+        async for order in follow(self.orders.WatchOrder, lambda: request, timeout_s=timeout_s, policy=self._retry):
+            if order.status != status:
+                status = order.status
+                yield order
+
+    async def watch_stock(
+        self, disc_ids: Iterable[str], *, since: Mapping[str, int] | None = None, timeout_s: float = WATCH_TIMEOUT_S
+    ) -> AsyncIterator[stock_pb2.StockChange]:
+        """Follows the stock of discs for timeout_s seconds: each disc as it is now, then every change of it, once and in order.
+
+        `since` has, by disc id, revisions to go on from instead. Goes on by itself where a connection or a process of the
+        service is lost, from the last revision of each disc. Raises DiscNotFound, InvalidArgument, RevisionTooOld if the
+        caller, or the way to the service, was slower than changes are kept, RevisionAhead; and why it could not go on if the
+        attempts are used up.
+        """
+        revisions: dict[str, int | None] = {**dict.fromkeys(disc_ids), **(since or {})}
+
+        def request() -> stock_pb2.WatchStockRequest:
+            return stock_pb2.WatchStockRequest(
+                discs=[
+                    stock_pb2.WatchedDisc(disc_id=disc_id, revision=revision) for disc_id, revision in revisions.items()
+                ]
+            )
+
+        try:
+            async for message in follow(self.stock.WatchStock, request, timeout_s=timeout_s, policy=self._retry):
+                for change in message.changes:
+                    revisions[change.disc_id] = change.revision
+                    yield change
+        except DeadlineExceeded:
+            return
 
     async def list_orders(
         self, request: order_pb2.ListOrdersRequest | None = None, *, page_timeout_s: float = CALL_TIMEOUT_S

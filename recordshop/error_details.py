@@ -39,8 +39,11 @@ CLASS_BY_REASON = MappingProxyType(
         "RESERVATION_RELEASED": errors.ReservationReleased,
         "RETURN_EXCEEDS_HELD": errors.ReturnExceedsHeld,
         "RETURN_EXCEEDS_SALE": errors.ReturnExceedsSale,
+        "REVISION_AHEAD": errors.RevisionAhead,
+        "REVISION_TOO_OLD": errors.RevisionTooOld,
         "STOCK_ABOVE_MAXIMUM": errors.StockAboveMaximum,
         "STOCK_BELOW_ZERO": errors.StockBelowZero,
+        "WATCH_ENDED": errors.WatchEnded,
     }
 )
 
@@ -55,6 +58,7 @@ CLASS_BY_CODE = MappingProxyType(
         grpc.StatusCode.INTERNAL: errors.Internal,
         grpc.StatusCode.INVALID_ARGUMENT: errors.InvalidArgument,
         grpc.StatusCode.NOT_FOUND: errors.NotFound,
+        grpc.StatusCode.OUT_OF_RANGE: errors.OutOfRange,
         grpc.StatusCode.PERMISSION_DENIED: errors.PermissionDenied,
         grpc.StatusCode.RESOURCE_EXHAUSTED: errors.ResourceExhausted,
         grpc.StatusCode.UNAUTHENTICATED: errors.Unauthenticated,

@@ -198,12 +198,28 @@ class Overloaded(ResourceExhausted):
     """The service has too much to do, and nothing was done: ask again after `retry_after_s`."""
 
 
+class OutOfRange(ShopError):
+    """There is nothing there, or nothing any more."""
+
+
+class RevisionTooOld(OutOfRange):
+    """More has changed since the revision than is kept, so that something would be missed: watch anew, without the revision."""
+
+
+class RevisionAhead(OutOfRange):
+    """The disc has not come to the revision, which another disc or a lost database had: watch anew, without the revision."""
+
+
 class Unavailable(ShopError):
     """There was no answer; what was asked may have been done."""
 
 
 class NotAccepted(Unavailable):
     """The service cannot reach what it needs. An order was not taken in; other writes may have been done."""
+
+
+class WatchEnded(Unavailable):
+    """This process of the service is going away: watch again, from where you are."""
 
 
 class OrderPending(Unavailable):

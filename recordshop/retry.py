@@ -10,6 +10,7 @@ import grpc
 
 from recordshop.error_details import error_from_rpc
 from recordshop.errors import CancelledRemotely, DeadlineExceeded, ResourceExhausted, ShopError, Unavailable
+from recordshop.trace_context import trace_metadata
 
 Request = TypeVar("Request")
 Response = TypeVar("Response")
@@ -59,13 +60,19 @@ async def call(
     loop = asyncio.get_running_loop()
     deadline_s = loop.time() + timeout_s
     errors: list[ShopError] = []
+    metadata = trace_metadata()
     while True:
         left_s = deadline_s - loop.time()
         if errors and left_s <= 0:
             # An attempt without time would be sent to nobody, and yet count as one whose outcome is unknown.
             raise conclude(errors)
         try:
-            return await method(request, timeout=min(policy.attempt_timeout_s, left_s), wait_for_ready=bool(errors))
+            return await method(
+                request,
+                timeout=min(policy.attempt_timeout_s, left_s),
+                metadata=metadata,
+                wait_for_ready=bool(errors),
+            )
         except grpc.aio.AioRpcError as rpc_error:
             errors.append(error_from_rpc(rpc_error))
             errors[-1].__cause__ = rpc_error

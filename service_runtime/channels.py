@@ -6,6 +6,7 @@ from typing import Any, cast
 
 import grpc
 
+from service_runtime import tracing
 from service_runtime.renewed_channel import RenewedChannel
 from service_runtime.settings import AccessSettings
 from service_runtime.tls import TlsFiles
@@ -23,10 +24,13 @@ def open_channel(address: str, service_name: str, settings: AccessSettings) -> g
     """
     options = _options(service_name)
     if settings.tls_ca_file is None or settings.tls_cert_file is None or settings.tls_key_file is None:
-        return grpc.aio.insecure_channel(address, options=options)
+        return tracing.traced_channel(grpc.aio.insecure_channel(address, options=options))
     files = TlsFiles(certificate=settings.tls_cert_file, key=settings.tls_key_file, ca=settings.tls_ca_file)
     renewed = RenewedChannel(
-        files=files, connect=lambda credentials: grpc.aio.secure_channel(address, credentials, options=options)
+        files=files,
+        connect=lambda credentials: tracing.traced_channel(
+            grpc.aio.secure_channel(address, credentials, options=options)
+        ),
     )
     # It makes the same calls; what else a channel can do is nothing that a client of a neighbour uses.
     return cast("grpc.aio.Channel", renewed)

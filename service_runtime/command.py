@@ -12,6 +12,7 @@ from service_runtime.logs import configure_logs
 from service_runtime.place import OwnPort, Place, SharedPort
 from service_runtime.server import run_process
 from service_runtime.settings import WORKERS_MAX, ServerSettings, load_settings
+from service_runtime.trace_switch import require_tracing, traced_process
 from service_runtime.workers import supervise
 
 AnySettings = TypeVar("AnySettings", bound=ServerSettings)
@@ -33,7 +34,13 @@ def run_service(
     """
     asked = _parser(service).parse_args(arguments)
     settings = load_settings(settings_kind, **({} if asked.workers is None else {"workers": asked.workers}))
-    configure_logs(service=service, level=settings.log_level)
+    require_tracing(settings)
+    configure_logs(
+        service=service,
+        level=settings.log_level,
+        form=settings.log_format,
+        lines_max_per_s=settings.log_lines_max_per_s,
+    )
     if settings.is_insecure_outside:
         log.warning(
             "ALLOW_INSECURE: other machines may reach the service, which cannot tell who calls, or be sure of it"
@@ -41,9 +48,11 @@ def run_service(
     if asked.worker is not None:
         structlog.contextvars.bind_contextvars(worker=asked.worker)
         with socket.socket(fileno=sys.stdin.fileno()) as line:
-            run_process(serve(settings, SharedPort(host=settings.bind_address, line=line)))
+            shared_port = SharedPort(host=settings.bind_address, line=line)
+            run_process(traced_process(serve(settings, shared_port), service, settings, worker=asked.worker))
     elif settings.workers == 1:
-        run_process(serve(settings, OwnPort(f"{settings.bind_address}:{port_of(settings)}")))
+        own_port = OwnPort(f"{settings.bind_address}:{port_of(settings)}")
+        run_process(traced_process(serve(settings, own_port), service, settings))
     else:
         run_process(supervise(settings, port_of(settings)))
 

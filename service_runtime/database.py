@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 import asyncpg
 import structlog
 
+from service_runtime import tracing
 from service_runtime.errors import NotAccepted
 from service_runtime.primary import CONNECT_FAULTS, Primary
 from service_runtime.settings import DatabaseSettings
@@ -58,7 +59,7 @@ class Database:
         except CONNECT_FAULTS as error:
             raise DatabaseUnreachable from error
         try:
-            yield connection
+            yield tracing.traced_connection(connection)
         except (TimeoutError, asyncpg.ReadOnlySQLTransactionError) as error:
             self._primary.leave(type(error).__name__)
             raise DatabaseUnavailable from error

@@ -4,12 +4,14 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Hashable, Iterable, Sequence
+from contextvars import copy_context
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Generic, NamedTuple, Self, TypeVar
 
 import structlog
 
+from service_runtime import tracing
 from service_runtime.deadline import Deadline
 from service_runtime.errors import Internal, NotAccepted, Overloaded, ServiceError
 
@@ -32,12 +34,13 @@ class GroupLimits:
 class _Call(Generic[Answer]):
     """Entries that one caller handed in together: their answers, and a future that is done when all are there."""
 
-    __slots__ = ("answers", "done", "missing")
+    __slots__ = ("answers", "done", "missing", "span")
 
     def __init__(self, count: int, done: asyncio.Future[None]) -> None:
         self.answers: list[Answer | ServiceError] = [NOT_ANSWERED] * count
         self.missing = count
         self.done = done
+        self.span = tracing.current.get()
 
     def complete(self, place: int, answer: Answer | ServiceError) -> None:
         """Takes the answer of one entry."""
@@ -76,6 +79,8 @@ class GroupCommit(Generic[Entry, Answer]):
         self._waiting: deque[_Waiting[Entry, Answer]] = deque()
         self._busy: set[Hashable] = set()
         self._groups: set[asyncio.Task[None]] = set()
+        # Of the process: a group has many callers, and must not pass for a part of the one who came first.
+        self._context = copy_context()
         self._is_waking = False
         self._is_closed = False
 
@@ -129,7 +134,7 @@ class GroupCommit(Generic[Entry, Answer]):
             if not group:
                 return
             self._busy.update(*[waiting.keys for waiting in group])
-            task = asyncio.create_task(self._run(group))
+            task = asyncio.create_task(self._run(group), context=self._context.copy())
             self._groups.add(task)
             task.add_done_callback(self._ended)
 
@@ -161,7 +166,8 @@ class GroupCommit(Generic[Entry, Answer]):
     async def _run(self, group: Sequence[_Waiting[Entry, Answer]]) -> None:
         answers: Sequence[Answer | ServiceError] = ()
         try:
-            answers = await self._commit([waiting.entry for waiting in group])
+            with tracing.group_span([waiting.call.span for waiting in group], len(group)):
+                answers = await self._commit([waiting.entry for waiting in group])
         except ServiceError as error:
             answers = [error] * len(group)
         except Exception as error:  # noqa: BLE001 - whatever it is, nobody may wait for ever.

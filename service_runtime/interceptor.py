@@ -2,8 +2,9 @@
 
 import asyncio
 import inspect
+import math
+import random
 import time
-import traceback
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
@@ -12,7 +13,10 @@ import structlog
 from google.protobuf.message import DecodeError
 from grpc_status import rpc_status
 
+from service_runtime import tracing
+from service_runtime.call_context import code_of, current_call, id_of
 from service_runtime.errors import Internal, InvalidArgument, Overloaded, ServiceError, Violation
+from service_runtime.logs import frames
 
 Handler = Any  # grpc has no type for handlers of its asyncio server.
 Context = grpc.aio.ServicerContext[Any, Any]
@@ -31,9 +35,10 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
     service's health are answered always: a busy service is not a sick one.
     """
 
-    def __init__(self, *, running_max: int, slow_call_s: float) -> None:
+    def __init__(self, *, running_max: int, slow_call_s: float, logged_share: float = 0.0) -> None:
         self._running_max = running_max
         self._slow_call_s = slow_call_s
+        self._logged_share = logged_share
         self._wrapped: dict[str, Handler] = {}
         self._running = 0
         self._refused = 0
@@ -46,7 +51,8 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
             self._ended.clear()
             await self._ended.wait()
 
-    def _begin(self, method: str) -> None:
+    def _begin(self, method: str, context: Context) -> None:
+        current_call.set(context)
         # Counted first: whoever is refused here ends like everybody else.
         self._running += 1
         if self._running > self._running_max and not method.startswith(HEALTH):
@@ -89,19 +95,20 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
     def _unary(self, method: str, behaviour: Callable[[Any, Context], Awaitable[Any]]) -> Callable[[Any, Context], Any]:
         async def answer(request: Any, context: Context) -> Any:
             started_s = time.perf_counter()
+            response = None
             try:
-                self._begin(method)
-                return await behaviour(_readable(request), context)
+                self._begin(method, context)
+                response = await behaviour(_readable(request), context)
             except Exception as error:  # noqa: BLE001 - whatever it is, its text must not reach the caller.
                 # A call of one answer need not be aborted, which would be one more exception: with an error no answer is sent.
                 status = self._status(method, error)
                 context.set_code(status.code)
                 context.set_details(status.details)
                 context.set_trailing_metadata(status.trailing_metadata)
-                return None
             finally:
                 self._end()
-                self._log_if_slow(method, started_s)
+                self._log_if_chosen(method, context, started_s, response, slow_call_s=self._slow_call_s)
+            return response
 
         return answer
 
@@ -109,14 +116,16 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
         self, method: str, behaviour: Callable[[Any, Context], AsyncIterator[Any]]
     ) -> Callable[[Any, Context], Any]:
         async def answers(request: Any, context: Context) -> AsyncIterator[Any]:
+            started_s = time.perf_counter()
             try:
-                self._begin(method)
+                self._begin(method, context)
                 async for message in behaviour(_readable(request), context):
                     yield message
             except Exception as error:  # noqa: BLE001 - whatever it is, its text must not reach the caller.
                 await self._abort(method, context, error)
             finally:
                 self._end()
+                self._log_if_chosen(method, context, started_s)
 
         return answers
 
@@ -125,7 +134,7 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
     ) -> Callable[[Any, Context], Any]:
         async def write(request: Any, context: Context) -> None:
             try:
-                self._begin(method)
+                self._begin(method, context)
                 await behaviour(_readable(request), context)
             except Exception as error:  # noqa: BLE001 - whatever it is, its text must not reach the caller.
                 await self._abort(method, context, error)
@@ -141,8 +150,9 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
         if isinstance(error, grpc.aio.AbortError):
             raise error
         answer = error if isinstance(error, ServiceError) else Internal()
+        tracing.note("reason", answer.reason)
         if answer is not error:
-            log.error("call failed", method=method, error=type(error).__name__, trace=_frames(error))
+            log.error("call failed", method=method, error=type(error).__name__, trace=frames(error.__traceback__))
         elif isinstance(answer, Overloaded):
             self._log_overload(method)
         elif answer.code in FAULTS:
@@ -158,10 +168,16 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
             log.warning("overloaded", refused=self._refused, method=method)
             self._refused, self._refused_told_s = 0, now_s
 
-    def _log_if_slow(self, method: str, started_s: float) -> None:
+    def _log_if_chosen(
+        self, method: str, context: Context, started_s: float, response: Any = None, *, slow_call_s: float = math.inf
+    ) -> None:
+        """Slow calls always, and a share of the rest. A stream is not slow, however long it lasts."""
         elapsed_s = time.perf_counter() - started_s
-        if elapsed_s >= self._slow_call_s:
-            log.warning("slow call", method=method, elapsed_s=round(elapsed_s, 3))
+        is_slow = elapsed_s >= slow_call_s
+        if is_slow or (self._logged_share and random.random() < self._logged_share):  # noqa: S311 - a sample.
+            write, text = (log.warning, "slow call") if is_slow else (log.info, "call")
+            code = code_of(context).name
+            write(text, method=method, code=code, elapsed_s=round(elapsed_s, 4), **id_of(response))
 
 
 class _Malformed:
@@ -193,12 +209,6 @@ def _readable(request: Any) -> Any:
 async def _readable_messages(requests: AsyncIterator[Any]) -> AsyncIterator[Any]:
     async for request in requests:
         yield _readable(request)
-
-
-def _frames(error: BaseException) -> list[str]:
-    """Where it happened. Not its text: a database's messages quote the rows they are about."""
-    frames = traceback.extract_tb(error.__traceback__)
-    return [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in frames[-8:]]
 
 
 def _ids(answer: ServiceError) -> dict[str, str]:

@@ -10,8 +10,10 @@ import grpc
 import structlog
 from grpc_health.v1 import health, health_pb2_grpc
 
+from service_runtime import tracing
 from service_runtime.health import DrainingHealthServicer, HealthMonitor
 from service_runtime.interceptor import CallInterceptor, cancelled_quietly
+from service_runtime.logs import frames
 from service_runtime.place import Place, cannot_listen
 from service_runtime.reflection import enable_reflection
 from service_runtime.settings import ServerSettings
@@ -55,9 +57,13 @@ class GrpcServer:
             interval_s=settings.health_interval_s,
             timeout_s=settings.health_timeout_s,
         )
-        self._calls = CallInterceptor(running_max=settings.calls_running_max, slow_call_s=settings.slow_call_s)
+        self._calls = CallInterceptor(
+            running_max=settings.calls_running_max,
+            slow_call_s=settings.slow_call_s,
+            logged_share=settings.log_calls_share,
+        )
         self.grpc = grpc.aio.server(
-            interceptors=[self._calls],
+            interceptors=[*tracing.interceptors(), self._calls],
             options=[
                 # With it on, as is grpc's default, a second server on the port would silently take half of the calls.
                 ("grpc.so_reuseport", int(place.is_shared)),
@@ -145,11 +151,23 @@ async def _first_of(waiting: Coroutine[Any, Any, Any], task: asyncio.Task[None])
         await cancelled_quietly(waiter)
 
 
+async def _with_unseen_errors_told(main: Coroutine[Any, Any, None]) -> None:
+    """By itself asyncio would log the whole text of an error that nobody has asked for."""
+    asyncio.get_running_loop().set_exception_handler(_tell_unseen_error)
+    await main
+
+
+def _tell_unseen_error(_: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    error = context.get("exception")
+    trace = None if error is None else error.__traceback__
+    log.error("an error was seen by nobody", error=type(error).__name__, trace=frames(trace))
+
+
 def run_process(main: Coroutine[Any, Any, None]) -> None:
     """Runs a service's main coroutine on uvloop where it is installed."""
     try:
         import uvloop  # noqa: PLC0415 - optional: Windows and PyPy have none.
     except ImportError:
-        asyncio.run(main)
+        asyncio.run(_with_unseen_errors_told(main))
     else:
-        uvloop.run(main)
+        uvloop.run(_with_unseen_errors_told(main))

@@ -1,6 +1,6 @@
 """The changes of discs' stock: each move is counted and kept by the statement that makes it, and read by those who watch."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from itertools import groupby
 from operator import itemgetter
 
@@ -28,21 +28,21 @@ KEPT_MAX = 1_024
 READ_MAX = 50
 
 # The disc and its changes are seen at one moment, in which the table holds all of the last KEPT_MAX: none is missed, however many are under
-# way. OFFSET keeps the planner from joining all that is kept: the key leads to each change.
+# way. OFFSET keeps the planner from joining whole tables: the keys lead to each disc and each change.
 CHANGES = """
 SELECT
-    seen.disc_id, seen.revision AS seen, discs.revision AS newest, discs.stock AS left_now,
+    seen.disc_id, seen.revision AS seen, disc.revision AS newest, disc.stock AS left_now,
     change.revision, change.stock, change.change_time
 FROM unnest($1::uuid[], $2::bigint[]) AS seen (disc_id, revision)
-LEFT JOIN discs ON discs.id = seen.disc_id
-LEFT JOIN LATERAL generate_series(seen.revision + 1, least(discs.revision, seen.revision + $3)) AS next (revision)
-    ON discs.revision <= seen.revision + $4
+LEFT JOIN LATERAL (SELECT * FROM discs WHERE id = seen.disc_id OFFSET 0) AS disc ON true
+LEFT JOIN LATERAL generate_series(seen.revision + 1, least(disc.revision, seen.revision + $3)) AS next (revision)
+    ON disc.revision <= seen.revision + $4
 LEFT JOIN LATERAL (
     SELECT * FROM stock_changes
     WHERE disc_id = seen.disc_id AND slot = next.revision % $4 AND revision = next.revision
     OFFSET 0
 ) AS change ON true
-WHERE discs.id IS NULL OR discs.revision IS DISTINCT FROM seen.revision
+WHERE disc.id IS NULL OR disc.revision IS DISTINCT FROM seen.revision
 ORDER BY seen.disc_id, seen.revision, next.revision
 """
 
@@ -79,9 +79,4 @@ def _found(position: Position, rows: Sequence[asyncpg.Record]) -> Found:
         return RevisionAhead(metadata | {"revision": str(seen), "newest": str(newest)})
     if any(row["revision"] is None for row in rows):
         return RevisionTooOld(metadata | {"revision": str(seen), "oldest": str(max(0, newest - KEPT_MAX))})
-    return list(_changes(rows))
-
-
-def _changes(rows: Sequence[asyncpg.Record]) -> Iterator[StockChange]:
-    for row in rows:
-        yield StockChange(row["disc_id"], row["revision"], row["stock"], row["change_time"])
+    return [StockChange(disc_id, row["revision"], row["stock"], row["change_time"]) for row in rows]

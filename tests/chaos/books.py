@@ -20,6 +20,8 @@ FROM audit.reservations WHERE disc_id = ANY ($1::uuid[]) ORDER BY reservation_id
 """
 STOCK = "SELECT disc_id, opening, moved, stock FROM audit.stock WHERE disc_id = ANY ($1::uuid[])"
 MOVEMENTS = "SELECT movement_id, disc_id, delta, state FROM stock_movements WHERE disc_id = ANY ($1::uuid[])"
+REVISIONS = "SELECT id, revision FROM discs WHERE id = ANY ($1::uuid[])"
+CHANGES = "SELECT disc_id, revision, stock FROM stock_changes WHERE disc_id = ANY ($1::uuid[])"
 
 
 @dataclass(frozen=True)
@@ -61,13 +63,18 @@ class MovementRow:
 
 @dataclass(frozen=True)
 class Books:
-    """Everything that counts: orders by id, the ledger by order and disc, stock by disc, movements by id; and what is open."""
+    """Everything that counts: orders by id, the ledger by order and disc, stock by disc, movements by id; and what is open.
+
+    Of each disc's moves, how many there were, and what was left after those that are kept.
+    """
 
     orders: Mapping[str, OrderRow] = field(default_factory=dict)
     ledger: Mapping[str, Mapping[str, LedgerRow]] = field(default_factory=dict)
     stock: Mapping[str, StockRow] = field(default_factory=dict)
     movements: Mapping[str, MovementRow] = field(default_factory=dict)
     open_work: int = 0
+    revisions: Mapping[str, int] = field(default_factory=dict)
+    changes: Mapping[str, Mapping[int, int]] = field(default_factory=dict)
 
 
 async def open_count(stage: Stage) -> tuple[int, int]:
@@ -90,7 +97,22 @@ async def read_books(stage: Stage, discs: Sequence[str], customers: Sequence[str
             for row in await stage.catalog.fetch(MOVEMENTS, discs, timeout=READ_TIMEOUT_S)
         },
         (await open_count(stage))[1],
+        await newest_revisions(stage, discs),
+        await _read_changes(stage, discs),
     )
+
+
+async def newest_revisions(stage: Stage, discs: Sequence[str]) -> dict[str, int]:
+    """How often each disc's stock was moved."""
+    rows = await stage.catalog.fetch(REVISIONS, discs, timeout=READ_TIMEOUT_S)
+    return {str(row["id"]): row["revision"] for row in rows}
+
+
+async def _read_changes(stage: Stage, discs: Sequence[str]) -> dict[str, dict[int, int]]:
+    changes: dict[str, dict[int, int]] = {}
+    for row in await stage.catalog.fetch(CHANGES, discs, timeout=READ_TIMEOUT_S):
+        changes.setdefault(str(row["disc_id"]), {})[row["revision"]] = row["stock"]
+    return changes
 
 
 async def _read_orders(stage: Stage, customers: Sequence[str]) -> dict[str, OrderRow]:

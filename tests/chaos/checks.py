@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 
-from tests.chaos import check_answers, check_books, check_stock
+from tests.chaos import check_answers, check_books, check_stock, check_watches
 from tests.chaos.books import Books
 from tests.chaos.history import History
 from tests.chaos.violation import Violation
@@ -25,6 +25,7 @@ RULES: tuple[Rule, ...] = (
     check_answers.nothing_done_means_nothing,
     check_stock.no_disc_is_oversold_at_any_moment,
     check_stock.sold_out_is_true,
+    check_watches.every_move_is_told_once,
 )
 
 

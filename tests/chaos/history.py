@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
+from typing import NamedTuple
 from uuid import UUID
 
 from order_service.model import order_id_for
@@ -101,14 +102,22 @@ class Call:
         return f"{self.start_s:9.3f} to {self.end_s:9.3f} s  {self.op} ({self.way}) at {self.replica}  {asked}  {told}"
 
 
+class Seen(NamedTuple):
+    """What a watcher was told of a disc: a revision, and the copies left; None for one who was away too long, and begins anew."""
+
+    revision: int | None
+    stock: int
+
+
 @dataclass
 class History:
-    """All calls of a round, by their subjects, and the wishes behind the orders."""
+    """All calls of a round, by their subjects, and the wishes behind the orders; and what each watcher was told, by disc."""
 
     opening: Mapping[str, int] = field(default_factory=dict)
     calls: dict[str, list[Call]] = field(default_factory=lambda: defaultdict(list))
     wishes: dict[str, list[Wish]] = field(default_factory=lambda: defaultdict(list))
     outcomes: Counter[str] = field(default_factory=Counter)
+    watched: list[dict[str, list[Seen]]] = field(default_factory=list)
     _zero_s: float = field(default_factory=time.monotonic)
 
     def now_s(self) -> float:

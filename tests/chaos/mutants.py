@@ -62,6 +62,7 @@ MUTANTS: Mapping[str, Mutant] = {
     ),
     "no_mark_is_left": Mutant("releasing an unknown id leaves a mark", CANCELS, lags=("order.taken_in=0.4:0.4",)),
     "copies_come_back_twice": Mutant("copies come back once", {**CANCELS, "cancel": 4}),
+    "copies_come_back_unseen": Mutant("every move of stock is counted", {**CANCELS, "cancel": 4}),
     "movements_are_repeated": Mutant("a movement counts once", {**BUYS, "delivery": 4}),
     "stock_is_not_looked_at": Mutant("nothing is sold that is not there", BUYS),
     "ids_are_invented": Mutant("an order's id follows from its request", BUYS),

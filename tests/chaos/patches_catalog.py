@@ -109,11 +109,17 @@ def stock_is_not_looked_at() -> None:
     put(ReservationLedger, "reserve_singles", ReservationLedger.reserve_lines)
 
 
+def copies_come_back_unseen() -> None:
+    """A release gives its copies back, and those who watch are not to know."""
+    cut_out(reservations, "GIVE_BACK", ", revision = discs.revision + 1", "")
+
+
 MUTANTS: Mapping[str, Callable[[], None]] = {
     "conflicts_are_ignored": conflicts_are_ignored,
     "refusals_are_forgotten": refusals_are_forgotten,
     "no_mark_is_left": no_mark_is_left,
     "copies_come_back_twice": copies_come_back_twice,
+    "copies_come_back_unseen": copies_come_back_unseen,
     "movements_are_repeated": movements_are_repeated,
     "stock_is_not_looked_at": stock_is_not_looked_at,
 }

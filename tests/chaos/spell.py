@@ -28,6 +28,7 @@ from tests.chaos.shopper import Shelf, Shopper
 from tests.chaos.stage import Stage, all_stand
 from tests.chaos.tally import Tally
 from tests.chaos.violation import Violation
+from tests.chaos.watcher import Watcher, told_all, watchers
 
 PLENTY = 1_000_000
 SHOW_INTERVAL_S = 5.0
@@ -43,6 +44,7 @@ class Plan:
     fault_interval_s: float = 1.4
     shoppers: int = 10
     settle_timeout_s: float = 30.0
+    watchers: int = 3
     scarce: Sequence[int] = (40, 80, 120)
     faults: Mapping[str, int] | None = None
     load: Mapping[str, int] | None = None
@@ -78,9 +80,12 @@ class Spell:
                 for order, catalog in channels
             ]
             desk = Desk(self._history, counters)
+            watching = await stack.enter_async_context(
+                watchers(self._history, self._stage, self._discs, self._plan.watchers)
+            )
             with self._shown():
                 recovery_s, open_orders, faults = await self._storm(desk)
-            violations = [*faults, *await self._judge(desk, counters[0], open_orders)]
+            violations = [*faults, *await self._judge(desk, counters[0], open_orders, watching)]
         return Tally(
             faults=Counter(self._nemesis.struck),
             calls=Counter(self._history.outcomes),
@@ -145,10 +150,13 @@ class Spell:
             return [Violation("processes serve", "services", str(error))]
         return []
 
-    async def _judge(self, desk: Desk, counter: ShopCounter, open_orders: int) -> list[Violation]:
+    async def _judge(
+        self, desk: Desk, counter: ShopCounter, open_orders: int, watching: Sequence[Watcher]
+    ) -> list[Violation]:
         found = []
         if not open_orders:
             found += await self._settle_accounts(desk, counter)
+        await told_all(watching, self._stage, self._discs, self._plan.settle_timeout_s)
         return [*judge(self._history, await read_books(self._stage, self._discs, self._customers)), *found]
 
     async def _settle_accounts(self, desk: Desk, counter: ShopCounter) -> list[Violation]:

@@ -32,6 +32,11 @@ def sorts(plan: dict[str, Any]) -> list[Any]:
     return [node["Sort Key"] for node in _nodes(plan) if node["Node Type"].endswith("Sort")]
 
 
+def joins(plan: dict[str, Any]) -> list[str]:
+    """Return how a plan joins: a nested loop asks an index for each row, the others go through all of it."""
+    return [node["Node Type"] for node in _nodes(plan) if node["Node Type"].endswith(("Join", "Nested Loop"))]
+
+
 def indexes(plan: dict[str, Any]) -> list[str]:
     """Return the indexes that a plan walks along."""
     return [node["Index Name"] for node in _nodes(plan) if "Index Name" in node]

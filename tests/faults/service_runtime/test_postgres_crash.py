@@ -2,17 +2,23 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from functools import partial
 from pathlib import Path
 from uuid import uuid4
 
+import grpc
 import pytest
 
 from local_shop.postgres import LocalPostgres
 from local_shop.provision import DATABASES, provision
-from recordshop.errors import OutOfStock
+from recordshop.client import RecordShop
+from recordshop.errors import OutOfStock, Unavailable
 from recordshop.order.v1 import order_pb2
 from tests.faults.answers import Answer, answer_of, status_of, told
-from tests.faults.stage import Stage, open_stage
+from tests.faults.stage import PATIENCE_S, PATIENT, Stage, open_stage
+from tests.faults.waiting import eventually
+from tests.integration.refusals import refusal_of
+from tests.integration.stock_watch import watching
 
 CLIENTS = 16
 CRASHES = 2
@@ -65,3 +71,38 @@ async def test_every_acknowledged_order_survives_a_crash_of_the_database(
             assert status_of(order) == "REJECTED"
     assert await stage.books.stock(rare) == 0
     await stage.promise_kept(disc, rare)
+
+
+async def test_watches_end_with_a_crash_of_the_database_and_clients_go_on_with_them_after_it(
+    crashing_server: tuple[LocalPostgres, Stage],
+) -> None:
+    server, stage = crashing_server
+    disc = await stage.disc(stock=10)
+    told: asyncio.Queue[tuple[int, int]] = asyncio.Queue()
+
+    async def follow(client: RecordShop) -> None:
+        async for change in client.watch_stock([disc], timeout_s=PATIENCE_S):
+            told.put_nowait((change.revision, change.stock))
+
+    async def deliver(movement_id: str) -> bool:
+        try:
+            await stage.adjust(disc, 1, movement_id)
+        except Unavailable:
+            return False
+        return True
+
+    async with (
+        RecordShop(catalog=stage.catalog.address, retry=PATIENT) as client,
+        watching(stage.shop.stock, disc) as stream,
+    ):
+        following = asyncio.create_task(follow(client))
+        assert (await told.get(), (await stream.next()).revision) == ((0, 10), 0)
+        for move in range(1, CRASHES + 1):
+            server.stop("immediate")
+            if move == 1:
+                refusal = await refusal_of(stream.next())
+                assert refusal.says(grpc.StatusCode.UNAVAILABLE, "NOT_ACCEPTED")
+            server.start()
+            await eventually(partial(deliver, f"delivery-{move}"), bool)
+            assert await told.get() == (move, 10 + move)
+        following.cancel()

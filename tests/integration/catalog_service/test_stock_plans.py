@@ -7,10 +7,10 @@ from uuid import UUID, uuid4
 import asyncpg
 import pytest
 
-from catalog_service.stock import denials, listing
+from catalog_service.stock import changes, denials, listing
 from local_shop.copies import copy_databases, drop_databases
 from tests.conftest import ProvisionedPostgres
-from tests.integration.query_plans import PLAN_MODES, indexes, plan_of, sequential_scans, sorts
+from tests.integration.query_plans import PLAN_MODES, indexes, joins, plan_of, sequential_scans, sorts
 
 ROWS = 100_000
 DISCS = 1_000
@@ -32,6 +32,10 @@ MOVEMENT_ROWS = """
 INSERT INTO stock_movements (disc_id, movement_id, delta, reason, state, stock_left)
 SELECT md5((1 + n % $1)::text)::uuid, 'm-' || n, 1, 'seeded', 'APPLIED', 1 FROM generate_series(1, $2::integer) AS n
 """
+CHANGE_ROWS = """
+INSERT INTO stock_changes (disc_id, revision, stock)
+SELECT md5(n::text)::uuid, revision, 1 FROM generate_series(1, $1::integer) AS n, generate_series(1, $2::integer / $1::integer) AS revision
+"""
 
 
 @dataclass(frozen=True)
@@ -50,7 +54,9 @@ async def many(postgres: ProvisionedPostgres) -> AsyncIterator[ManyRows]:
     await connection.execute(DISC_ROWS, DISCS)
     await connection.execute(RESERVATION_ROWS, DISCS, ROWS)
     await connection.execute(MOVEMENT_ROWS, DISCS, ROWS)
-    await connection.execute("ANALYZE discs, reservations, stock_movements")
+    await connection.execute(CHANGE_ROWS, DISCS, ROWS)
+    await connection.execute("UPDATE discs SET revision = $1", ROWS // DISCS)
+    await connection.execute("ANALYZE discs, reservations, stock_movements, stock_changes")
     disc_id = await connection.fetchval("SELECT id FROM discs ORDER BY id OFFSET $1 LIMIT 1", DISCS // 2)
     yield ManyRows(connection, disc_id)
     await connection.close()
@@ -94,6 +100,20 @@ async def test_no_page_of_balances_reads_a_whole_ledger(many: ManyRows, mode: st
         some = await plan_of(many.connection, mode, listing.BALANCES_OF_DISCS, after, limit, [many.disc_id, uuid4()])
         for plan in (everything, some):
             assert not {"reservations", "stock_movements"} & set(sequential_scans(plan)), plan
+
+
+async def test_watchers_are_answered_along_the_keys_however_many_they_are(many: ManyRows) -> None:
+    # As the service's role has it: db/roles.sql.
+    await many.connection.execute("SET enable_seqscan = off")
+    ids = [row["id"] for row in await many.connection.fetch("SELECT id FROM discs")]
+    for mode in PLAN_MODES:
+        for size in (1, 10, DISCS // 10):
+            positions = ("{" + ",".join(map(str, column)) + "}" for column in (ids[:size], [ROWS // DISCS - 5] * size))
+            plan = await plan_of(many.connection, mode, changes.CHANGES, *positions, changes.READ_MAX, changes.KEPT_MAX)
+            assert sequential_scans(plan) == [], plan
+            assert set(indexes(plan)) == {"discs_pkey", "stock_changes_pkey"}, plan
+            assert set(joins(plan)) == {"Nested Loop"}, plan
+    await many.connection.execute("RESET enable_seqscan")
 
 
 async def test_a_denial_finds_its_discs_by_their_key_however_many_there_are(many: ManyRows) -> None:

@@ -9,11 +9,12 @@ import asyncpg
 import pytest
 
 from local_shop.copies import copy_databases, drop_databases
+from order_service.changes import CHANGED
 from order_service.order_search import NEWEST, NEWEST_OF_CUSTOMER, PAGES_READ_MAX
 from order_service.search_mapping import FIRST_MOMENT, LAST_MOMENT
 from service_runtime.uuids import NO_UUID
 from tests.conftest import ProvisionedPostgres
-from tests.integration.query_plans import PLAN_MODES, indexes, plan_of, sequential_scans, sorts
+from tests.integration.query_plans import PLAN_MODES, indexes, joins, plan_of, sequential_scans, sorts
 
 ORDERS = 100_000
 PAGE_SIZE_MAX = 100
@@ -89,3 +90,14 @@ async def test_a_small_customers_pages_are_found_by_the_customer(many: ManyOrder
     statement = NEWEST_OF_CUSTOMER
     plan = await plan_of(many.connection, mode, statement, *many.middle, FIRST_MOMENT, PAGE_SIZE_MAX, many.customers[1])
     assert indexes(plan) == ["orders_newest_of_customer"], plan
+
+
+@pytest.mark.parametrize("mode", PLAN_MODES)
+@pytest.mark.parametrize("size", [1, 10, 1_000])
+async def test_watched_orders_are_found_by_their_ids_however_many_they_are(
+    many: ManyOrders, mode: str, size: int
+) -> None:
+    ids = [many.middle[1], *[uuid4() for _ in range(size - 1)]]
+    columns = ("{" + ",".join(map(str, column)) + "}" for column in (ids, ["PENDING"] * size))
+    plan = await plan_of(many.connection, mode, CHANGED, *columns)
+    assert (sequential_scans(plan), indexes(plan), joins(plan)) == ([], ["orders_pkey"], ["Nested Loop"]), plan

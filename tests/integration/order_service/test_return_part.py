@@ -313,7 +313,7 @@ async def test_no_statement_reads_a_whole_table(postgres: ProvisionedPostgres, m
         for statement, values in (
             (returns.FIND, (one,)),
             (returns.GET, (one,)),
-            (returns.BEGIN, (one, other, "r", "\\x00", [other], "{1}", "RESTOCK", "{1}", 1)),
+            (returns.BEGIN, (one, other, "r", "\\x00", [other], "{1}", "RESTOCK", "{1}", 1, None)),
             (returns.END, (one, other, "{1}", "CANCELLING", "r", "APPLIED")),
         ):
             plan = await plan_of(connection, mode, statement, *values)

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from tests.chaos.books import Books, LedgerRow, MovementRow, OrderRow, StockRow
-from tests.chaos.history import APPLIED, CANCELLED, CONFIRMED, SOLD_OUT, Call, History, Lines, Op, Wish
+from tests.chaos.history import APPLIED, CANCELLED, CONFIRMED, SOLD_OUT, Call, History, Lines, Op, Seen, Wish
 
 CUSTOMER = "7c0de5b1-3d5c-4ab2-9c52-3b2f2d0b9b11"
 DISC = "0b2f5c4e-9d9f-4d0e-8a55-0d3c3b8a6f01"
@@ -21,11 +21,23 @@ class Story:
         self.movements: dict[str, MovementRow] = {}
         self.stock = StockRow(OPENING, 0, OPENING)
         self.open_work = 0
+        # Of five moves the last three are kept; one watcher saw all of them, another came back too late once.
+        self.changes = {3: 6, 4: 4, 5: 5}
+        told = [Seen(1, 2), Seen(2, 8), Seen(3, 6), Seen(4, 4), Seen(5, 5)]
+        self.history.watched = [{DISC: told}, {DISC: [told[0], Seen(None, 0), *told[3:]]}]
 
     @property
     def books(self) -> Books:
         """What is on disk at the end."""
-        return Books(self.orders, self.ledger, {DISC: self.stock}, self.movements, self.open_work)
+        return Books(
+            self.orders,
+            self.ledger,
+            {DISC: self.stock},
+            self.movements,
+            self.open_work,
+            {DISC: max(self.changes)},
+            {DISC: self.changes},
+        )
 
     def wish(self, request_id: str, quantity: int) -> Wish:
         """What somebody wants."""

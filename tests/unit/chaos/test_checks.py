@@ -166,6 +166,27 @@ def there_were_enough_all_the_time(story: Story) -> None:
     story.has_order("turned away", 2, "REJECTED", "DENIED")
 
 
+def a_move_was_not_told(story: Story) -> None:
+    del story.history.watched[0][DISC][1]
+
+
+def a_move_was_told_twice(story: Story) -> None:
+    told = story.history.watched[0][DISC]
+    told.insert(2, told[1])
+
+
+def the_last_move_was_not_told(story: Story) -> None:
+    del story.history.watched[1][DISC][-1]
+
+
+def something_else_was_told_to_be_left(story: Story) -> None:
+    story.changes[4] = 3
+
+
+def nothing_was_told(story: Story) -> None:
+    story.history.watched[0][DISC].clear()
+
+
 SPOILT: dict[Callable[[Story], None], str] = {
     a_copy_is_missing: "stock conserved",
     a_copy_came_back_twice: "stock conserved",
@@ -200,6 +221,11 @@ SPOILT: dict[Callable[[Story], None], str] = {
     something_was_done_though_nothing_was: "nothing done",
     more_was_sold_than_had_come: "never oversold",
     there_were_enough_all_the_time: "sold out is true",
+    a_move_was_not_told: "every move is told once",
+    a_move_was_told_twice: "every move is told once",
+    the_last_move_was_not_told: "every move is told once",
+    something_else_was_told_to_be_left: "every move is told once",
+    nothing_was_told: "every move is told once",
 }
 
 

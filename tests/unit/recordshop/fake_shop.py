@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import grpc
@@ -16,11 +16,15 @@ from recordshop.customer.v1 import customer_pb2_grpc
 from recordshop.order.v1 import order_pb2_grpc
 
 
+class End:
+    """The end of a stream, with OK."""
+
+
 class Silence:
     """An answer that never comes."""
 
 
-Answer = Message | Silence | Callable[[Any], Message | Silence]
+Answer = Message | Silence | End | Callable[[Any], Message | Silence]
 
 
 class FakeShop:
@@ -55,7 +59,11 @@ class FakeShop:
         await self._server.stop(None)
 
     def _played(self, base: Any) -> Any:
-        methods = {name: staticmethod(self._play) for name in dir(base) if not name.startswith("_")}
+        methods = {
+            name: staticmethod(self._play_stream if name.startswith("Watch") else self._play)
+            for name in dir(base)
+            if not name.startswith("_")
+        }
         return type(base.__name__, (base,), methods)()
 
     async def _play(self, request: Any, context: grpc.aio.ServicerContext[Any, Any]) -> Message:
@@ -69,6 +77,21 @@ class FakeShop:
         if isinstance(answer, status_pb2.Status):
             await context.abort_with_status(rpc_status.to_status(answer))
         return answer
+
+    async def _play_stream(self, request: Any, context: grpc.aio.ServicerContext[Any, Any]) -> AsyncIterator[Message]:
+        """Plays the script from where it is: messages, until one ends the stream as a status, or as a silence."""
+        self.requests.append(request)
+        self.times_s.append(time.monotonic())
+        while True:
+            answer = self.script.pop(0)
+            if isinstance(answer, Silence):
+                await asyncio.Event().wait()
+            elif isinstance(answer, status_pb2.Status):
+                await context.abort_with_status(rpc_status.to_status(answer))
+            elif isinstance(answer, End):
+                return
+            else:
+                yield answer
 
 
 def lost() -> status_pb2.Status:

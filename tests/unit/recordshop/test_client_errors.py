@@ -37,11 +37,14 @@ REASONS = [
     (CODE.FAILED_PRECONDITION, "STOCK_ABOVE_MAXIMUM", errors.StockAboveMaximum),
     (CODE.FAILED_PRECONDITION, "STOCK_BELOW_ZERO", errors.StockBelowZero),
     (CODE.ABORTED, "ETAG_MISMATCH", errors.EtagMismatch),
+    (CODE.OUT_OF_RANGE, "REVISION_AHEAD", errors.RevisionAhead),
+    (CODE.OUT_OF_RANGE, "REVISION_TOO_OLD", errors.RevisionTooOld),
     (CODE.RESOURCE_EXHAUSTED, "OVERLOADED", errors.Overloaded),
     (CODE.UNAVAILABLE, "NOT_ACCEPTED", errors.NotAccepted),
     (CODE.UNAVAILABLE, "ORDER_CANCELLING", errors.OrderCancelling),
     (CODE.UNAVAILABLE, "ORDER_PENDING", errors.OrderPending),
     (CODE.UNAVAILABLE, "ORDER_RETURNING", errors.OrderReturning),
+    (CODE.UNAVAILABLE, "WATCH_ENDED", errors.WatchEnded),
 ]
 
 
@@ -72,7 +75,7 @@ def test_the_table_holds_every_reason_that_the_contract_names() -> None:
         for proto in PROTOS.rglob("*.proto")
         for line in proto.read_text().splitlines()
     )
-    codes = "NOT_FOUND|ALREADY_EXISTS|FAILED_PRECONDITION|ABORTED|RESOURCE_EXHAUSTED|UNAVAILABLE"
+    codes = "NOT_FOUND|ALREADY_EXISTS|FAILED_PRECONDITION|ABORTED|OUT_OF_RANGE|RESOURCE_EXHAUSTED|UNAVAILABLE"
     named = re.findall(rf"\b(?:{codes}) \(([A-Z_]+)(?: or ([A-Z_]+))?", contract)
 
     assert {reason for reasons in named for reason in reasons if reason} == set(CLASS_BY_REASON)

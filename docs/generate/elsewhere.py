@@ -1,0 +1,62 @@
+"""What is set outside the services' settings classes; a test finds variables of the Makefile, commands and compose that are missing."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+
+
+@dataclass(frozen=True)
+class Variable:
+    """A variable, its default in Markdown, and what it does."""
+
+    name: str
+    default: str
+    text: str
+
+
+MAKE = (
+    Variable("PYTHON", "`python3`", "The Python that `.venv` is made with."),
+    Variable("SHOP_DIR", "`.shop`", "Where data and reports are kept."),
+    Variable("CERTS_DIR", "`.shop/certs`", "`make certs`: where certificates and keys are kept."),
+    Variable("CATALOG_PORT", "`50051`", "`make run`: the catalog's port."),
+    Variable("CUSTOMER_PORT", "`50052`", "`make run`: the customer service's port."),
+    Variable("ORDER_PORT", "`50053`", "`make run`: the order service's port."),
+    Variable(
+        "PG_BIN",
+        "none",
+        "A folder with PostgreSQL's programs, 15 or later, to run instead of the PostgreSQL that comes along.",
+    ),
+    Variable("DEMO_SECONDS", "`60`", "`make demo`: seconds of the sale; it sells 2,000 copies in 60."),
+    Variable("DEMO_RATE", "`50`", "`make demo`: orders a second during the sale."),
+    Variable("DEMO_CLIENTS", "`90`", "`make demo`: clients of the storm that follows."),
+    Variable(
+        "BENCH_QUICK",
+        "none",
+        "`make bench`: anything but 0 measures the most important things only, within three minutes.",
+    ),
+    Variable("CHAOS_MINUTES", "`1`", "`make chaos`: how long the nemesis strikes."),
+    Variable("CHAOS_SEED", "a new one", "`make chaos`: repeats the faults and the load of an earlier run."),
+    Variable("CATALOG_ADDR", "of `.shop/shop.env`", "`make ghz`: the catalog to load, as host:port."),
+    Variable("ORDER_ADDR", "of `.shop/shop.env`", "`make ghz`: the order service to load, as host:port."),
+)
+COMPOSE = (
+    Variable("CATALOG_PORT", "`50051`", "The catalog's port on 127.0.0.1."),
+    Variable("CUSTOMER_PORT", "`50052`", "The customer service's port on 127.0.0.1."),
+    Variable("ORDER_PORT", "`50053`", "The order service's port on 127.0.0.1."),
+    Variable("SHOP_IMAGE", "`record-shop:local`", "The name that the services' image is built under."),
+    Variable("POSTGRES_ADMIN_PASSWORD", "not shown", "The superuser's password, as of the first start."),
+    Variable("CATALOG_OWNER_PASSWORD", "not shown", "The password of the role that owns the catalog's tables."),
+    Variable("CATALOG_SERVICE_PASSWORD", "not shown", "The password of the catalog's role."),
+    Variable("CUSTOMER_OWNER_PASSWORD", "not shown", "The password of the role that owns the customers' tables."),
+    Variable("CUSTOMER_SERVICE_PASSWORD", "not shown", "The password of the customer service's role."),
+    Variable("ORDER_OWNER_PASSWORD", "not shown", "The password of the role that owns the orders' tables."),
+    Variable("ORDER_SERVICE_PASSWORD", "not shown", "The password of the order service's role."),
+)
+
+# Under each heading a sentence, and the variables.
+ELSEWHERE: Mapping[str, tuple[str, Sequence[Variable]]] = MappingProxyType(
+    {
+        "Make": ("Variables that the commands of the Makefile read, as in `DEMO_SECONDS=10 make demo`.", MAKE),
+        "Compose": ("Variables of `docker compose up`, exported or in the file `.env` beside `compose.yaml`.", COMPOSE),
+    }
+)
