@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from dataclasses import replace
 
+from catalog_service.access import DISCS, STOCK
 from catalog_service.model import PageSizes
 from catalog_service.repository import DiscRepository
 from catalog_service.servicer import CatalogServicer
@@ -41,6 +42,7 @@ async def serve(settings: CatalogSettings, place: Place) -> None:
             settings=settings,
             place=place,
             service_names=SERVICE_NAMES,
+            access=[DISCS, STOCK],
             ping=database.ping,
             end_watches=hub.drain,
         )

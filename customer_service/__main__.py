@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from customer_service.access import CUSTOMERS
 from customer_service.edits import CustomerEdits
 from customer_service.model import PageSizes
 from customer_service.repository import CustomerRepository
@@ -19,7 +20,9 @@ SERVICE_NAME = customer_pb2.DESCRIPTOR.services_by_name["CustomerService"].full_
 async def serve(settings: CustomerSettings, place: Place) -> None:
     """Puts the service together and runs it until it is told to stop."""
     async with open_database(settings) as database:
-        server = GrpcServer(settings=settings, place=place, service_names=[SERVICE_NAME], ping=database.ping)
+        server = GrpcServer(
+            settings=settings, place=place, service_names=[SERVICE_NAME], access=[CUSTOMERS], ping=database.ping
+        )
         customers = CustomerRepository(database=database)
         servicer = CustomerServicer(
             customers=customers,

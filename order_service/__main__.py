@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from dataclasses import replace
 
+from order_service.access import ORDERS
 from order_service.audit import StockAudit
 from order_service.batch import BatchPlacement
 from order_service.cancellation import OrderCancellation
@@ -107,6 +108,7 @@ async def serve(settings: OrderSettings, place: Place) -> None:
             settings=settings,
             place=place,
             service_names=[SERVICE_NAME],
+            access=[ORDERS],
             ping=database.ping,
             end_watches=hub.drain,
         )

@@ -11,6 +11,7 @@ import structlog
 from grpc_health.v1 import health, health_pb2_grpc
 
 from service_runtime import tracing
+from service_runtime.access import AccessTable, open_gate, require_rows
 from service_runtime.health import DrainingHealthServicer, HealthMonitor
 from service_runtime.interceptor import CallInterceptor, cancelled_quietly
 from service_runtime.logs import frames
@@ -42,6 +43,7 @@ class GrpcServer:
         settings: ServerSettings,
         place: Place,
         service_names: Sequence[str],
+        access: Sequence[AccessTable],
         ping: Callable[[], Awaitable[None]],
         end_watches: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
@@ -61,6 +63,7 @@ class GrpcServer:
             running_max=settings.calls_running_max,
             slow_call_s=settings.slow_call_s,
             logged_share=settings.log_calls_share,
+            gate=open_gate(settings, require_rows(self._names, access)),
         )
         self.grpc = grpc.aio.server(
             interceptors=[*tracing.interceptors(), self._calls],

@@ -47,7 +47,18 @@ LAYERS = (
         "reservations",
         "returns",
     ),
-    ("settings", "model", "known_customers", "return_model", "sold_out", "errors", "cpf", "merge", "__init__"),
+    (
+        "settings",
+        "model",
+        "known_customers",
+        "return_model",
+        "sold_out",
+        "errors",
+        "cpf",
+        "merge",
+        "__init__",
+        "access",
+    ),
 )
 WIRE = ("__main__", "servicer", "*mapping", "*_client")
 DATA_LAYER = LAYERS[-2]
