@@ -15,15 +15,17 @@ PUBLISHED := $(firstword $(foreach ref,main origin/main HEAD,$(shell git rev-par
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo run audit certs ghz bench chaos chaos-mutants failover test check lint format proto docs clean
+.PHONY: help demo run audit certs top ghz bench experiment chaos chaos-mutants failover test check lint format proto docs clean
 
 help: ## Show this.
 	@echo "Record Shop sells records, and never oversells."
 	@echo
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
 	@echo
-	@echo "DEMO_SECONDS, DEMO_RATE and DEMO_CLIENTS change the demo; CATALOG_PORT, CUSTOMER_PORT and ORDER_PORT the run."
+	@echo "DEMO_SECONDS, DEMO_RATE and DEMO_CLIENTS change the demo; CATALOG_PORT, CUSTOMER_PORT and ORDER_PORT the run,"
+	@echo "and CATALOG_METRICS_PORT and so on the ports of its metrics, which are any free ones else."
 	@echo "BENCH_QUICK=1 measures the most important things, within three minutes."
+	@echo "EXPERIMENT_QUICK=1 measures a part of the experiment, within five minutes."
 	@echo "CHAOS_MINUTES=60 makes a long run of chaos, CHAOS_SEED repeats one."
 
 demo: $(STUBS) ## Sell a disc out under load, storm another one, and audit every copy.
@@ -38,12 +40,18 @@ audit: $(STUBS) ## Audit the shop that `make run` runs.
 certs: $(INSTALLED) ## Make a CA and certificates in .shop/certs/ to try TLS out with, or renew the certificates.
 	@$(BIN)/python -m local_shop certs
 
+top: $(STUBS) ## Watch the shop that `make run` runs: orders, groups, pools, stock, audit. TOP_ONCE=1 shows one frame.
+	@$(BIN)/python -m local_shop top
+
 ghz: $(STUBS) ## Load the shop that `make run` runs with ghz, then audit what was sold.
 	@$(BIN)/python -m tests.load.run
 	@$(BIN)/python -m local_shop audit
 
 bench: $(STUBS) ## Measure the shop against its baselines, and draw docs/bench.svg.
 	@$(BIN)/python -m benchmarks $(if $(filter-out 0,$(BENCH_QUICK)),,--picture docs/bench.svg)
+
+experiment: $(STUBS) ## Measure every way of taking stock in every mode, audit each, and write docs/experiment.md.
+	@$(BIN)/python -m benchmarks.experiment $(if $(filter-out 0,$(EXPERIMENT_QUICK)),,--docs docs)
 
 chaos: $(STUBS) ## Break two replicas of everything under load for a minute, and check every answer.
 	@$(BIN)/python -m tests.chaos run

@@ -5,7 +5,7 @@ The shop's own audit walks order by order and names each wrong one; where that t
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 from uuid import UUID
@@ -64,7 +64,7 @@ class _Sums(NamedTuple):
 
 async def audit_sums(orders: asyncpg.Connection, catalog: asyncpg.Connection) -> Verdict:
     """Audit a shop whose callers have gone; what they left open has SETTLE_S seconds to end."""
-    still_open = await _settled(orders)
+    still_open = await settled(lambda: orders.fetchval(OPEN, timeout=TIMEOUT_S), limit_s=SETTLE_S)
     await orders.execute(WORK_MEM)
     twice = await orders.fetchval(TWICE, timeout=TIMEOUT_S)
     sold = await _by_disc(orders, SOLD)
@@ -102,11 +102,11 @@ async def _by_disc(connection: asyncpg.Connection, sql: str) -> dict[UUID, _Sums
     return {row["disc_id"]: _Sums(row["orders"], row["copies"], row["hash"]) for row in rows}
 
 
-async def _settled(orders: asyncpg.Connection) -> int:
-    """Wait for open orders, and return how many are left of them."""
-    deadline_s = time.monotonic() + SETTLE_S
+async def settled(count_open: Callable[[], Awaitable[int]], *, limit_s: float) -> int:
+    """Wait until nothing is open any more, limit_s seconds at most, and return how much still is."""
+    deadline_s = time.monotonic() + limit_s
     while True:
-        still_open: int = await orders.fetchval(OPEN, timeout=TIMEOUT_S)
+        still_open = await count_open()
         if not still_open or time.monotonic() > deadline_s:
             return still_open
         await asyncio.sleep(READ_AGAIN_S)

@@ -1,6 +1,5 @@
 """A whole run, from an empty folder to a report."""
 
-import json
 from pathlib import Path
 
 from benchmarks.course import Course
@@ -22,17 +21,16 @@ async def run_bench(plan: Plan, folder: Path, progress: Progress) -> Report:
     generators = await find_generators(folder)
     beside = f", {generators.other.name} beside it" if generators.other else ""
     progress.say(f"{plan.clients} clients of {generators.lightest.name}{beside}.")
-    async with opened_stage(plan, folder) as stage:
+    async with opened_stage(folder, customers=plan.customers, discs=plan.discs) as stage:
         pgbench = Pgbench(stage.server, folder)
         await pgbench.prepare()
         course = Course(plan=plan, stage=stage, pgbench=pgbench, generators=generators, progress=progress)
         results = await course.run()
-        made = await describe(plan, stage, generators, results.ungrouped_pool_size)
+        made = {
+            "clients": plan.clients,
+            "discs": plan.discs,
+            "rows_filled": plan.rows_filled,
+            "ungrouped_pool_size": results.ungrouped_pool_size,
+            **await describe(stage.server, generators),
+        }
     return Report(quick=plan.quick, made=made, results=results)
-
-
-def write_json(report: Report, path: Path) -> None:
-    """Write the report, whole or not at all."""
-    unfinished = path.with_suffix(".unfinished")
-    unfinished.write_text(json.dumps(report.as_json(), indent=1) + "\n", encoding="utf-8")
-    unfinished.replace(path)

@@ -7,7 +7,7 @@ from datetime import datetime
 
 import asyncpg
 
-from benchmarks.audit import Verdict, audit_sums
+from benchmarks.audit import Verdict, audit_sums, settled
 
 CONNECT_TIMEOUT_S = 10.0
 STATEMENT_TIMEOUT_S = 60.0
@@ -17,6 +17,16 @@ REJECTED = "REJECTED"
 # By the clock of the database, which writes the orders' times too. The index on create_time makes it cheap.
 NEW_ORDERS = "SELECT status, count(*) FROM orders WHERE create_time >= $1 GROUP BY status"
 STOCK = "SELECT sum(stock)::bigint FROM discs"
+NOW = "SELECT clock_timestamp()"
+OPEN = "SELECT count(*) FROM orders WHERE create_time >= $1 AND status IN ('PENDING', 'CANCELLING')"
+# An order that is decided only when its maker's time is over was left to recovery.
+LEFT_OPEN = """
+SELECT count(*) FROM orders
+WHERE create_time >= $1 AND (status IN ('PENDING', 'CANCELLING') OR update_time >= create_time + $2 * interval '1 second')
+"""
+LAST_UPDATE = "SELECT max(update_time) FROM orders WHERE create_time >= $1"
+REFUSED_DISCS = "SELECT DISTINCT unnest(disc_ids) AS id FROM orders WHERE create_time >= $1 AND status = 'REJECTED'"
+DISCS_WITH_COPIES = "SELECT count(*) FROM discs WHERE id = ANY ($1::uuid[]) AND stock > 0"
 
 
 @dataclass(frozen=True)
@@ -34,6 +44,11 @@ class NewOrders:
     by_status: Mapping[str, int]
     copies: int
 
+    @property
+    def orders(self) -> int:
+        """All of them."""
+        return sum(self.by_status.values())
+
 
 class Books:
     """Reads one shop's databases."""
@@ -44,13 +59,38 @@ class Books:
 
     async def mark(self) -> Mark:
         """Return how things stand before a round."""
-        return Mark(await self._orders.fetchval("SELECT clock_timestamp()"), await self._catalog.fetchval(STOCK))
+        return Mark(await self.now(), await self._catalog.fetchval(STOCK))
+
+    async def now(self) -> datetime:
+        """Return the time by the clock of the orders' database."""
+        now: datetime = await self._orders.fetchval(NOW)
+        return now
 
     async def since(self, mark: Mark) -> NewOrders:
         """Return what was written since."""
         rows = await self._orders.fetch(NEW_ORDERS, mark.time)
         left = await self._catalog.fetchval(STOCK)
         return NewOrders({row["status"]: row["count"] for row in rows}, mark.stock - left)
+
+    async def left_open(self, mark: Mark, *, own_s: float) -> int:
+        """Count the orders since a mark that are open, or were so for own_s seconds at least."""
+        count: int = await self._orders.fetchval(LEFT_OPEN, mark.time, own_s)
+        return count
+
+    async def settled(self, mark: Mark, *, limit_s: float) -> int:
+        """Wait until no order since a mark is open, limit_s seconds at most, and count those that still are."""
+        return await settled(lambda: self._orders.fetchval(OPEN, mark.time), limit_s=limit_s)
+
+    async def last_update(self, mark: Mark) -> datetime:
+        """Return when the last of the orders since a mark was written to; the mark's time if there is none."""
+        last: datetime | None = await self._orders.fetchval(LAST_UPDATE, mark.time)
+        return last or mark.time
+
+    async def false_refusals(self, mark: Mark) -> int:
+        """Count the discs that have copies, and of which one was refused since a mark: where stock only falls, there must be none."""
+        refused = await self._orders.fetch(REFUSED_DISCS, mark.time)
+        count: int = await self._catalog.fetchval(DISCS_WITH_COPIES, [row["id"] for row in refused])
+        return count
 
     async def audit(self) -> Verdict:
         """Hold all orders against the ledger."""

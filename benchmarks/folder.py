@@ -13,7 +13,7 @@ FOLDER = "bench"
 
 @contextmanager
 def bench_folder(shop_dir: Path) -> Iterator[Path]:
-    """Yield an empty folder below `shop_dir`; if the run fails it stays until the next one.
+    """Yield an empty folder below `shop_dir`; if the run fails, by itself, it stays until the next one.
 
     BenchmarkFailed if another run is under way.
     """
@@ -28,5 +28,9 @@ def bench_folder(shop_dir: Path) -> Iterator[Path]:
             ) from None
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir()
-        yield folder
+        try:
+            yield folder
+        except KeyboardInterrupt:
+            shutil.rmtree(folder, ignore_errors=True)
+            raise
         shutil.rmtree(folder, ignore_errors=True)

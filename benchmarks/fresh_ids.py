@@ -2,13 +2,13 @@
 
 import itertools
 import random
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Any
 from uuid import uuid4
 
 import grpc
 
-from benchmarks.props import ANY_DISC, Props
+from benchmarks.props import ANY_DISC, ANY_EMPTY_DISC, Props
 from recordshop.order.v1 import order_pb2
 
 SERVICE = order_pb2.DESCRIPTOR.services_by_name["OrderService"].full_name
@@ -23,22 +23,25 @@ ORDERS: dict[str, Callable[[Any], Iterable[order_pb2.CreateOrderRequest]]] = {
 
 
 class FreshIds(grpc.aio.ServerInterceptor):
-    """Gives each order that comes in a request_id of its own, and the next customer in turn; ANY_DISC becomes one of the discs.
+    """Gives each order that comes in a request_id of its own, and the next customer in turn.
+
+    A disc id that stands for any of several becomes one of them.
 
     It works where a message is decoded, so that it adds no step to a call.
     """
 
-    def __init__(self, *, customer_ids: Sequence[str], disc_ids: Sequence[str]) -> None:
+    def __init__(self, *, customer_ids: Sequence[str], discs: Mapping[str, Sequence[str]]) -> None:
         self._run = uuid4().hex[:12]
         self._numbers = itertools.count()
         self._customer_ids = itertools.cycle(customer_ids)
-        self._disc_ids = disc_ids
+        self._discs = discs
         self._handlers: dict[str, Handler] = {}
 
     @classmethod
     def of(cls, props: Props) -> "FreshIds":
         """Let the customers of the benchmark buy its discs."""
-        return cls(customer_ids=props.customer_ids, disc_ids=props.disc_ids)
+        discs = {ANY_DISC: props.disc_ids, ANY_EMPTY_DISC: props.empty_disc_ids}
+        return cls(customer_ids=props.customer_ids, discs=discs)
 
     async def intercept_service(
         self, continuation: Callable[[grpc.HandlerCallDetails], Awaitable[Any]], details: grpc.HandlerCallDetails
@@ -68,8 +71,8 @@ class FreshIds(grpc.aio.ServerInterceptor):
     def _renew(self, order: order_pb2.CreateOrderRequest) -> None:
         order.request_id += f"-{self._run}-{next(self._numbers)}"
         order.customer_id = next(self._customer_ids)
-        if order.lines and order.lines[0].disc_id == ANY_DISC:
-            order.lines[0].disc_id = random.choice(self._disc_ids)  # noqa: S311 - spreads load, guards nothing.
+        if order.lines and (choice := self._discs.get(order.lines[0].disc_id)):
+            order.lines[0].disc_id = random.choice(choice)  # noqa: S311 - spreads load, guards nothing.
 
 
 def install(interceptor: FreshIds) -> None:

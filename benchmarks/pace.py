@@ -4,6 +4,11 @@ CALLS_OF_A_CLIENT_MIN = 2
 CALLS_MIN = 20
 
 
+def shared_evenly(calls: int, clients: int) -> int:
+    """Return about so many calls: as many for each client, and some at least."""
+    return max(calls // clients, CALLS_OF_A_CLIENT_MIN) * clients
+
+
 class Pace:
     """Learns from each round how many calls fit into the next one: as many for each client, some at least, and about calls_max at most."""
 
@@ -18,5 +23,4 @@ class Pace:
         self.calls = self._for_all_clients(int(calls / seconds * self._seconds) if seconds > 0 else self._calls_max)
 
     def _for_all_clients(self, calls: int) -> int:
-        each = min(calls, self._calls_max) // self._clients
-        return max(each * self._clients, self._clients * CALLS_OF_A_CLIENT_MIN)
+        return shared_evenly(min(calls, self._calls_max), self._clients)

@@ -1,9 +1,11 @@
-"""The figures as a picture that reads well on light and on dark pages."""
+"""The figures as a picture: a bar for each row."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 from typing import Any
+
+from benchmarks.svg import LINE_HEIGHT, MARGIN, document, notes
 
 WIDTH = 860
 LABEL_WIDTH = 330
@@ -12,26 +14,14 @@ ROW_HEIGHT = 26
 BAR_HEIGHT = 16
 TITLE_HEIGHT = 34
 PANEL_GAP = 14
-MARGIN = 16
-LINE_HEIGHT = 18
 
-# A page that shows the picture as an image passes the reader's preference on to it. Where it does not, the picture has its own ground.
-STYLE = """
-.ground { fill: #ffffff; stroke: #d1d9e0; }
-text { font: 13px system-ui, sans-serif; fill: #1f2328; }
-.title { font-weight: 600; }
-.note { font-size: 12px; fill: #59636e; }
-.base { fill: #8c959f; }
+LIGHT = """.base { fill: #8c959f; }
 .ours { fill: #1f6feb; }
 .spread { stroke: #1f2328; stroke-width: 1.5; }
-@media (prefers-color-scheme: dark) {
-  .ground { fill: #0d1117; stroke: #3d444d; }
-  text { fill: #f0f6fc; }
-  .note { fill: #9198a1; }
-  .base { fill: #656c76; }
+"""
+DARK = """  .base { fill: #656c76; }
   .ours { fill: #4493f8; }
   .spread { stroke: #f0f6fc; }
-}
 """
 
 
@@ -80,16 +70,9 @@ def draw(report: Mapping[str, Any]) -> str:
         if shown:
             parts.append(_panel(report, title, shown, y))
             y += TITLE_HEIGHT + ROW_HEIGHT * len(shown) + PANEL_GAP
-    for line in _notes(report):
-        y += LINE_HEIGHT
-        parts.append(f'<text class="note" x="{MARGIN}" y="{y}">{escape(line)}</text>')
-    height = y + MARGIN
-    return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" width="{WIDTH}" height="{height}" role="img" '
-        f'aria-label="Orders a second, measured">\n<style>{STYLE}</style>\n'
-        f'<rect class="ground" x="0.5" y="0.5" width="{WIDTH - 1}" height="{height - 1}" rx="6"/>\n'
-        + "\n".join(parts)
-        + "\n</svg>\n"
+    lines, y = notes(_notes(report), y)
+    return document(
+        [*parts, *lines], width=WIDTH, height=y + MARGIN, label="Orders a second, measured", light=LIGHT, dark=DARK
     )
 
 

@@ -1,18 +1,15 @@
-"""How far the benchmark is: bars on a terminal, plain lines elsewhere."""
+"""How far a benchmark is: bars on a terminal, plain lines elsewhere."""
 
 import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from benchmarks.blocks import WARM_UP
-from benchmarks.rounds import Round
-
-Told = Callable[[Round], None]
+Told = Callable[[str], None]
 
 
 class Progress:
-    """Shows each block's rounds as they come."""
+    """Shows each measurement as it comes, in a line."""
 
     def __init__(self) -> None:
         self._start_s = time.monotonic()
@@ -28,13 +25,7 @@ class Progress:
             with _bar(name, measurements) as show:
                 yield show
         else:
-            yield lambda told: self.say(f"{name:<10} {describe(told)}")
-
-
-def describe(told: Round) -> str:
-    """Tell a round in a line."""
-    fault = "" if told.fault in {None, WARM_UP} else f"  DOES NOT COUNT: {told.fault}"
-    return f"{told.row:<20} {told.orders_per_s:9,.0f}/s  p50 {told.p50_ms:.1f} ms  p99 {told.p99_ms:.1f} ms{fault}"
+            yield lambda told: self.say(f"{name:<10} {told}")
 
 
 @contextmanager
@@ -50,4 +41,4 @@ def _bar(name: str, measurements: int) -> Iterator[Told]:
     )
     with Progress(*columns) as bars:
         task = bars.add_task(name, total=measurements, told="")
-        yield lambda told: bars.update(task, advance=1, told=describe(told))
+        yield lambda told: bars.update(task, advance=1, told=told)

@@ -1,15 +1,16 @@
-"""What every shop of the benchmark has before its first order: who buys, and what."""
+"""What every shop of a benchmark has before its first order: who buys, and what."""
 
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 from recordshop.order.v1 import order_pb2
 
 PROPS_VARIABLE = "BENCH_PROPS"
-# Stands in a request for any of the discs; the entry point of the order service puts one in.
+# These stand in a request for any of the discs, or of those that have no copies at first; the entry point of the order service puts one in.
 ANY_DISC = "00000000-0000-0000-0000-000000000000"
+ANY_EMPTY_DISC = "00000000-0000-0000-0000-000000000001"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,6 +20,7 @@ class Props:
     hot_disc_id: str
     sold_out_disc_id: str
     disc_ids: tuple[str, ...]
+    empty_disc_ids: tuple[str, ...]
     customer_ids: tuple[str, ...]
     order_hex: str
 
@@ -26,7 +28,10 @@ class Props:
     def read(cls, path: Path) -> Self:
         """Read what `write` wrote."""
         known = json.loads(path.read_text(encoding="utf-8"))
-        return cls(**{**known, "disc_ids": tuple(known["disc_ids"]), "customer_ids": tuple(known["customer_ids"])})
+        fields: dict[str, Any] = {
+            name: tuple(value) if isinstance(value, list) else value for name, value in known.items()
+        }
+        return cls(**fields)
 
     def write(self, path: Path) -> None:
         """Write them to where the benchmark's entry points read them from."""

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from benchmarks.audit import Verdict
-from benchmarks.blocks import Block, run_block
+from benchmarks.blocks import WARM_UP, Block, run_block
 from benchmarks.figures import RatioSpec
 from benchmarks.progress import Progress
 from benchmarks.rounds import Round
@@ -26,7 +26,7 @@ class Results:
         told = []
         with progress.block(block.name, block.measurements) as show:
             async for measurement in run_block(block):
-                show(measurement)
+                show(describe(measurement))
                 told.append(measurement)
         self.rounds.extend(told)
         return told
@@ -39,3 +39,9 @@ class Results:
                 replace(told, fault=told.fault or "the audit disagrees") if told.shop == shop else told
                 for told in self.rounds
             ]
+
+
+def describe(told: Round) -> str:
+    """Tell a round in a line."""
+    fault = "" if told.fault in {None, WARM_UP} else f"  DOES NOT COUNT: {told.fault}"
+    return f"{told.row:<20} {told.orders_per_s:9,.0f}/s  p50 {told.p50_ms:.1f} ms  p99 {told.p99_ms:.1f} ms{fault}"

@@ -48,7 +48,6 @@ def measured(
 ) -> Round:
     """Make a round of what the clients saw; `cpu_s` are a CpuMeter's readings before and after."""
     orders = load.answered * orders_per_call
-    before, after = cpu_s
     return Round(
         row=row,
         shop=shop,
@@ -58,11 +57,15 @@ def measured(
         seconds=load.seconds,
         p50_ms=nearest_rank(load.latencies_ms, 0.5),
         p99_ms=nearest_rank(load.latencies_ms, 0.99),
-        cpu_us_per_order={
-            name: round((after[name] - before[name]) / max(orders, 1) * US_PER_S, 1) for name in sorted(after)
-        },
+        cpu_us_per_order=cpu_us_per_order(cpu_s, orders),
         fault=fault,
     )
+
+
+def cpu_us_per_order(cpu_s: tuple[Mapping[str, float], Mapping[str, float]], orders: int) -> dict[str, float]:
+    """Return the CPU microseconds of an order by process; `cpu_s` are a CpuMeter's readings before and after."""
+    before, after = cpu_s
+    return {name: round((after[name] - before[name]) / max(orders, 1) * US_PER_S, 1) for name in sorted(after)}
 
 
 def nearest_rank(values: Sequence[float], share: float) -> float:

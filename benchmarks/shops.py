@@ -1,6 +1,6 @@
 """Shops of the benchmark: the three services on databases of their own, started through the benchmark's entry points."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -72,15 +72,25 @@ async def running_shop(
         yield BenchShop(name, local, books, CpuMeter(pids, postmaster=server.pid))
 
 
-def shop_options(databases: dict[str, str], folder: Path, props: Path, *, ungrouped_pool: int | None) -> ShopOptions:
-    """Return the options of a shop as it is shipped or, with `ungrouped_pool` connections for each service, without group commit."""
-    settings = {"order": {PROPS_VARIABLE: str(props)}}
+def shop_options(
+    databases: dict[str, str],
+    folder: Path,
+    props: Path,
+    *,
+    settings: Mapping[str, Mapping[str, str]],
+    ungrouped_pool: int | None,
+) -> ShopOptions:
+    """Return the options of a shop as it is shipped but for `settings` (by service, then by variable).
+
+    With `ungrouped_pool` connections for each service it is one without group commit.
+    """
+    settings = {**settings, "order": {**settings.get("order", {}), PROPS_VARIABLE: str(props)}}
     programs: dict[str, Sequence[str]] = {"order": ORDER_ENTRY}
     if ungrouped_pool is not None:
         pool = {"POSTGRES_POOL_SIZE_MAX": str(ungrouped_pool)}
         settings = {
-            "order": settings["order"] | UNGROUPED_ORDER_SETTINGS | pool,
-            "catalog": UNGROUPED_CATALOG_SETTINGS | pool,
+            "order": {**settings["order"], **UNGROUPED_ORDER_SETTINGS, **pool},
+            "catalog": {**settings.get("catalog", {}), **UNGROUPED_CATALOG_SETTINGS, **pool},
         }
         programs = {"order": UNGROUPED_ORDER_ENTRY, "catalog": UNGROUPED_CATALOG_ENTRY}
     return ShopOptions(

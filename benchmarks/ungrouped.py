@@ -7,6 +7,7 @@ from typing import TypeVar
 from service_runtime import group_commit
 from service_runtime.errors import ServiceError
 from service_runtime.group_commit import GroupCommit, GroupLimits
+from service_runtime.metrics import GroupStats
 
 Entry = TypeVar("Entry")
 Answer = TypeVar("Answer")
@@ -24,10 +25,14 @@ class Ungrouped(GroupCommit[Entry, Answer]):
         commit: Callable[[Sequence[Entry]], Awaitable[Sequence[Answer | ServiceError]]],
         keys: Callable[[Entry], Iterable[Hashable]],
         limits: GroupLimits,
+        stats: GroupStats | None = None,
     ) -> None:
         del keys
         super().__init__(
-            commit=commit, keys=lambda _: (), limits=replace(limits, group_size_max=1, in_flight_max=IN_FLIGHT_MAX)
+            commit=commit,
+            keys=lambda _: (),
+            limits=replace(limits, group_size_max=1, in_flight_max=IN_FLIGHT_MAX),
+            stats=stats,
         )
 
 

@@ -1,10 +1,20 @@
 """The catalog's settings, from the environment."""
 
-from typing import Annotated
+from enum import StrEnum
+from typing import Annotated, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from service_runtime.settings import DatabaseSettings, Port, Seconds, ServerSettings, WatchSettings
+
+
+class StrategyName(StrEnum):
+    """How reservations are decided: in groups, or one by one in one of three ways."""
+
+    GROUPED = "grouped"
+    ATOMIC = "atomic"
+    PESSIMISTIC = "pessimistic"
+    OPTIMISTIC = "optimistic"
 
 
 class CatalogSettings(DatabaseSettings, ServerSettings, WatchSettings):
@@ -23,6 +33,19 @@ class CatalogSettings(DatabaseSettings, ServerSettings, WatchSettings):
     batch_size_max: Annotated[int, Field(ge=1, le=1_000)] = 1_000
     """Ids in one BatchGetDiscs at most; more are INVALID_ARGUMENT."""
 
+    stock_strategy: StrategyName = StrategyName.GROUPED
+    """How reservations are decided: in groups, or one by one as docs/protocol.md tells. Only `grouped` gets no slower on a hot disc."""
+    use_optimistic_cc: bool = False
+    """`true` is the older way to say STOCK_STRATEGY=optimistic; one that says otherwise beside it is an error."""
+    optimistic_attempts_max: Annotated[int, Field(ge=1, le=100)] = 5
+    """Attempts at a reservation under STOCK_STRATEGY=optimistic; when all met a conflict, it is answered CONFLICT_RETRIES_EXHAUSTED."""
+    optimistic_backoff_first_s: Annotated[float, Field(ge=0, le=1)] = 0.005
+    """Seconds between the first two of them at most, by chance; twice that before the next one, and so on."""
+    optimistic_backoff_max_s: Annotated[float, Field(ge=0, le=1)] = 0.1
+    """Seconds between two of them at most."""
+    contending_in_flight_max: Annotated[int, Field(ge=1, le=200)] = 12
+    """Reservations under way at once where they are not grouped. Each takes a connection of POSTGRES_POOL_SIZE_MAX."""
+
     call_timeout_s: Seconds = 10.0
     """Seconds that a reservation may take whose caller gave no deadline."""
     group_size_max: Annotated[int, Field(ge=1, le=1_000)] = 1_000
@@ -36,3 +59,16 @@ class CatalogSettings(DatabaseSettings, ServerSettings, WatchSettings):
 
     watched_discs_max: Annotated[int, Field(ge=100, le=100_000)] = 1_000
     """Different discs that may be watched at once, in each worker; each is looked at every WATCH_INTERVAL_S. More are OVERLOADED."""
+
+    @property
+    def strategy(self) -> StrategyName:
+        """The strategy that the two settings together name."""
+        return StrategyName.OPTIMISTIC if self.use_optimistic_cc else self.stock_strategy
+
+    @model_validator(mode="after")
+    def _strategies_agree(self) -> Self:
+        both_are_set = {"stock_strategy", "use_optimistic_cc"} <= self.model_fields_set
+        if both_are_set and self.use_optimistic_cc != (self.stock_strategy is StrategyName.OPTIMISTIC):
+            said = f"STOCK_STRATEGY={self.stock_strategy}", f"USE_OPTIMISTIC_CC={str(self.use_optimistic_cc).lower()}"
+            raise ValueError(f"{said[0]} contradicts {said[1]}: set one of them")
+        return self

@@ -68,11 +68,9 @@ FROM shop, (VALUES
 -- order, until somebody has analyzed the table.
 SELECT format('ALTER ROLE %I SET enable_seqscan = off', service) FROM shop \gexec
 
--- The details of an error quote the row that it is about (`Key (document)=(...)`): a person's data is not for the server's log.
+-- The details of an error quote the row that it is about (`Key (document)=(...)`), and those of a statement that is logged are its arguments:
+-- a person's data is not for the server's log.
 SELECT format('ALTER ROLE %I SET log_error_verbosity = terse', service) FROM shop \gexec
--- So do the arguments of a statement, which a server that logs slow ones would write beside it.
-SELECT format('ALTER ROLE %I SET log_parameter_max_length = 0', service) FROM shop \gexec
-SELECT format('ALTER ROLE %I SET log_parameter_max_length_on_error = 0', service) FROM shop \gexec
 
 -- Databases. From template0, so that order and case of text are the same whatever locale the cluster was made with.
 SELECT format(

@@ -1,4 +1,4 @@
-"""The command line: `python -m local_shop run | demo | audit | certs | token`; the Makefile calls it."""
+"""The command line: `python -m local_shop run | demo | audit | top | certs | token`; the Makefile calls it."""
 
 import asyncio
 import signal
@@ -30,16 +30,25 @@ DEFAULT_CERTS_DIR = DEFAULT_SHOP_DIR / "certs"
 
 @app.command()
 def run(
+    *,
     catalog_port: Annotated[int, typer.Option(envvar="CATALOG_PORT", min=1, max=65_535)] = 50_051,
     customer_port: Annotated[int, typer.Option(envvar="CUSTOMER_PORT", min=1, max=65_535)] = 50_052,
     order_port: Annotated[int, typer.Option(envvar="ORDER_PORT", min=1, max=65_535)] = 50_053,
+    catalog_metrics_port: Annotated[int, typer.Option(envvar="CATALOG_METRICS_PORT", min=0, max=65_535)] = 0,
+    customer_metrics_port: Annotated[int, typer.Option(envvar="CUSTOMER_METRICS_PORT", min=0, max=65_535)] = 0,
+    order_metrics_port: Annotated[int, typer.Option(envvar="ORDER_METRICS_PORT", min=0, max=65_535)] = 0,
     shop_dir: ShopDir = DEFAULT_SHOP_DIR,
 ) -> None:
     """Run the shop in the foreground; Ctrl-C stops it, and its data stays."""
     ports = {"catalog": catalog_port, "customer": customer_port, "order": order_port}
+    metrics_ports = {
+        "catalog": catalog_metrics_port,
+        "customer": customer_metrics_port,
+        "order": order_metrics_port,
+    }
     with _told_errors():
         try:
-            run_shop(ports, shop_dir)
+            run_shop(ports, metrics_ports, shop_dir)
         except KeyboardInterrupt:
             say("The shop is closed.")
 
@@ -88,6 +97,21 @@ def token(
 
     with _told_errors():
         print(make_token(folder, role=role, subject=subject))
+
+
+@app.command()
+def top(
+    once: Annotated[bool, typer.Option(envvar="TOP_ONCE", help="Show one frame and end.")] = False,  # noqa: FBT002
+    shop_dir: ShopDir = DEFAULT_SHOP_DIR,
+) -> None:
+    """Show how the shop that runs is doing, until q or Ctrl-C; one frame if the output is no terminal."""
+    from local_shop.top import show_top  # noqa: PLC0415 -- only who looks at it pays for rich
+
+    with _told_errors():
+        try:
+            asyncio.run(show_top(shop_dir, once=once))
+        except KeyboardInterrupt:
+            return
 
 
 @contextmanager

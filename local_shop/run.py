@@ -14,13 +14,18 @@ from local_shop.report import say
 from local_shop.shop import SERVICES, LocalShop, ShopOptions
 from local_shop.shop_env import SHOP_ENV, ShopEnv
 
+# Settings that reach the services from the environment of `make run`; all else of it stays outside.
+PASSED_ON = {"catalog": ("STOCK_STRATEGY", "USE_OPTIMISTIC_CC"), "order": ("ORDER_MODE",)}
 JOHN_DOE = "0e92cf1e-7bc4-4f9e-8eb6-3c88627efecb"
 WE_ARE_REACTIVE = "bcd8a0e9-dc0a-4ae7-a783-458542e2cc39"
 TELEMETRY_PREFIXES = ("OTEL_", "LOG_")
 
 
-def run_shop(ports: Mapping[str, int], shop_dir: Path) -> None:
-    """Run the shop on these ports until Ctrl-C (KeyboardInterrupt); LocalShopError if a part of it ends by itself."""
+def run_shop(ports: Mapping[str, int], metrics_ports: Mapping[str, int], shop_dir: Path) -> None:
+    """Run the shop on these ports until Ctrl-C (KeyboardInterrupt); LocalShopError if a part of it ends by itself.
+
+    0 is any free port, for metrics.
+    """
     env_file = shop_dir / SHOP_ENV
     shop_dir.mkdir(parents=True, exist_ok=True)
     with ExitStack() as stack:
@@ -29,8 +34,8 @@ def run_shop(ports: Mapping[str, int], shop_dir: Path) -> None:
         env_file.unlink(missing_ok=True)
         server = stack.enter_context(LocalPostgres(data_dir=shop_dir / "postgres"))
         passwords = provision(server)
-        settings = dict.fromkeys(SERVICES, _telemetry_settings())
-        shop = stack.enter_context(LocalShop(server, passwords, ShopOptions(ports=ports, settings=settings)))
+        options = ShopOptions(ports=ports, metrics_ports=metrics_ports, settings=_passed_on())
+        shop = stack.enter_context(LocalShop(server, passwords, options))
         stack.callback(env_file.unlink, missing_ok=True)
         env = ShopEnv.of(shop)
         say(_welcome(env, env_file))
@@ -40,9 +45,15 @@ def run_shop(ports: Mapping[str, int], shop_dir: Path) -> None:
         raise LocalShopError(f"PostgreSQL ended; see {server.log_file}.")
 
 
-def _telemetry_settings() -> dict[str, str]:
-    """What this process' environment says of traces and logs, for all services alike."""
-    return {name: value for name, value in os.environ.items() if name.startswith(TELEMETRY_PREFIXES)}
+def _passed_on() -> dict[str, dict[str, str]]:
+    """What this process' environment says to each service: of traces and logs to all alike."""
+
+    def is_for(service: str, name: str) -> bool:
+        return name.startswith(TELEMETRY_PREFIXES) or name in PASSED_ON.get(service, ())
+
+    return {
+        service: {name: value for name, value in os.environ.items() if is_for(service, name)} for service in SERVICES
+    }
 
 
 @contextmanager
@@ -77,7 +88,8 @@ def _welcome(env: ShopEnv, env_file: Path) -> str:
     calls = "\n".join(f"  {_grpcurl(*line)}" for line in lines)
     return (
         f"\nThe shop is open: catalog {env.catalog_addr}, customer {env.customer_addr}, order {env.order_addr}.\n"
-        f"Its databases are in {env_file}. To talk to it:\n\n{calls}\n\nCtrl-C closes it; its data stays.\n"
+        f"Its databases and metrics are in {env_file}; `make top` shows how it is doing. To talk to it:\n\n{calls}\n\n"
+        f"Ctrl-C closes it; its data stays.\n"
     )
 
 

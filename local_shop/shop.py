@@ -26,11 +26,13 @@ def console_log(service: str) -> ProcessLog:
 class ShopOptions:
     """What may differ from one shop to the next; every mapping is by service: `catalog`, `customer`, `order`.
 
-    `ports` are free ones unless given. `databases` are other databases than the usual ones, `settings` further
+    `ports` are free ones unless given. `metrics_ports` are those of the metrics, 0 for any free one; without, there are no metrics.
+    `databases` are other databases than the usual ones, `settings` further
     variables of a process' environment, `programs` Python's arguments instead of `-m order_service` and so on.
     """
 
     ports: Mapping[str, int] | None = None
+    metrics_ports: Mapping[str, int] | None = None
     databases: Mapping[str, str] = field(default_factory=dict)
     settings: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     programs: Mapping[str, Sequence[str | Path]] = field(default_factory=dict)
@@ -52,6 +54,7 @@ class LocalShop:
         self._passwords = passwords
         self._options = options or ShopOptions()
         self.processes: tuple[ServiceProcess, ...] = ()
+        self._metrics_ports: dict[str, int] = {}
 
     def __enter__(self) -> Self:
         self.start()
@@ -97,6 +100,21 @@ class LocalShop:
         """The superuser's way into the database `postgres`."""
         return self._server.admin_dsn
 
+    @property
+    def catalog_metrics_url(self) -> str:
+        """Where the catalog service's metrics are; "" if it has none."""
+        return self._metrics_url("catalog")
+
+    @property
+    def customer_metrics_url(self) -> str:
+        """Where the customer service's metrics are; "" if it has none."""
+        return self._metrics_url("customer")
+
+    @property
+    def order_metrics_url(self) -> str:
+        """Where the order service's metrics are; "" if it has none."""
+        return self._metrics_url("order")
+
     def start(self, timeout_s: float = START_TIMEOUT_S) -> None:
         """Start all three at once and wait until all are SERVING; free ports that others took meanwhile are chosen anew."""
         attempts = 1 if self._options.ports else PORT_ATTEMPTS_MAX
@@ -123,6 +141,12 @@ class LocalShop:
             process.stop()
 
     def _start_on(self, ports: Mapping[str, int]) -> None:
+        asked = self._options.metrics_ports or {}
+        self._metrics_ports = {
+            service: asked[service] or free
+            for service, free in zip(SERVICES, free_ports(len(SERVICES)), strict=True)
+            if service in asked
+        }
         self.processes = tuple(self._process(target, ports) for target in DATABASES)
         self.catalog, self.customer, self.order = self.processes
         for process in self.processes:
@@ -141,6 +165,8 @@ class LocalShop:
         }
         if service == "order":
             settings |= {f"{peer.upper()}_ADDR": f"{HOST}:{ports[peer]}" for peer in ("catalog", "customer")}
+        if service in self._metrics_ports:
+            settings["METRICS_PORT"] = str(self._metrics_ports[service])
         return ServiceProcess(
             name=f"{service}_service",
             port=ports[service],
@@ -151,6 +177,10 @@ class LocalShop:
 
     def _database(self, target: ServiceDatabase) -> str:
         return self._options.databases.get(target.service, target.database)
+
+    def _metrics_url(self, service: str) -> str:
+        port = self._metrics_ports.get(service)
+        return "" if port is None else f"http://{HOST}:{port}/metrics"
 
     def _dsn(self, target: ServiceDatabase) -> str:
         return self._server.dsn(self._database(target), target.role, self._passwords[target.role])

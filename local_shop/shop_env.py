@@ -1,6 +1,6 @@
 """`shop.env`: where a running shop is, as KEY=value lines that a shell can read too."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import MISSING, asdict, dataclass, fields
 from pathlib import Path
 from typing import Self
 
@@ -13,7 +13,7 @@ SHOP_ENV = "shop.env"
 
 @dataclass(frozen=True, kw_only=True)
 class ShopEnv:
-    """Addresses (`host:port`) and databases of a shop; the names in the file are those of the fields, in capitals."""
+    """Addresses (`host:port`), databases and metrics (a URL, "" without) of a shop; the file has the names of the fields in capitals."""
 
     catalog_addr: str
     customer_addr: str
@@ -22,6 +22,9 @@ class ShopEnv:
     customer_dsn: str
     order_dsn: str
     admin_dsn: str
+    catalog_metrics_url: str = ""
+    customer_metrics_url: str = ""
+    order_metrics_url: str = ""
 
     @classmethod
     def of(cls, shop: LocalShop) -> Self:
@@ -37,7 +40,13 @@ class ShopEnv:
             raise LocalShopError(f"No shop is running here ({path} is missing): start one with `make run`.") from None
         known = dict(line.split("=", 1) for line in lines if "=" in line)
         try:
-            return cls(**{name: known[name.upper()] for name in cls.__dataclass_fields__})
+            return cls(
+                **{
+                    field.name: known[field.name.upper()]
+                    for field in fields(cls)
+                    if field.default is MISSING or field.name.upper() in known
+                }
+            )
         except KeyError as missing:
             raise LocalShopError(f"{path} has no line for {missing}.") from None
 

@@ -5,18 +5,26 @@ from contextlib import AsyncExitStack
 from dataclasses import replace
 
 from order_service.access import ORDERS
+from order_service.admission import Admission
 from order_service.audit import StockAudit
+from order_service.backlog import watched_backlog
 from order_service.batch import BatchPlacement
 from order_service.cancellation import OrderCancellation
 from order_service.catalog_client import CatalogClient
 from order_service.changes import OrderChanges
 from order_service.customer_client import CustomerClient
+from order_service.hybrid import GuardedSettling
 from order_service.intake import OrderIntake
 from order_service.journal import Journal
+from order_service.lanes import LaneMaker
+from order_service.metrics import BULK, CANCELS, SINGLES, OrderMetrics
 from order_service.order_lines import OrderLines
+from order_service.order_queue import OrderQueue
 from order_service.order_search import OrderSearch
-from order_service.placement import GroupPlacer, bulk_lane, single_lane
+from order_service.placement import GroupPlacer, IntakePlacer, bulk_lane, single_lane
 from order_service.processing import OrderProcessing
+from order_service.queue_leases import QueueLeases
+from order_service.queue_worker import QueueWorker
 from order_service.recovery import Recovery
 from order_service.repository import OrderRepository
 from order_service.return_client import ReturnClient
@@ -32,9 +40,12 @@ from recordshop.catalog.v1 import stock_pb2
 from recordshop.customer.v1 import customer_pb2
 from recordshop.order.v1 import order_pb2, order_pb2_grpc
 from service_runtime.channels import open_channel
+from service_runtime.circuit_breaker import CircuitBreaker
 from service_runtime.command import run_service
 from service_runtime.database import Database, open_database
 from service_runtime.group_commit import GroupLimits
+from service_runtime.methods import methods_of
+from service_runtime.metrics import OVERLOADED
 from service_runtime.place import Place
 from service_runtime.server import GrpcServer
 from service_runtime.tasks import DurableTasks
@@ -45,10 +56,10 @@ STOCK_SERVICE_NAME = stock_pb2.DESCRIPTOR.services_by_name["StockService"].full_
 CUSTOMER_SERVICE_NAME = customer_pb2.DESCRIPTOR.services_by_name["CustomerService"].full_name
 
 
-async def serve(settings: OrderSettings, place: Place) -> None:
+async def serve(settings: OrderSettings, place: Place, metrics: OrderMetrics | None) -> None:
     """Builds the service from its parts and serves until a signal; the parts are closed in reverse order."""
     async with AsyncExitStack() as stack:
-        database = await stack.enter_async_context(open_database(settings))
+        database = await stack.enter_async_context(open_database(settings, metrics))
         catalog_channel = await stack.enter_async_context(
             open_channel(settings.catalog_addr, STOCK_SERVICE_NAME, settings)
         )
@@ -58,7 +69,12 @@ async def serve(settings: OrderSettings, place: Place) -> None:
         catalog = CatalogClient(channel=catalog_channel, timeout_s=settings.catalog_timeout_s)
         customers = CustomerClient(channel=customer_channel, timeout_s=settings.customer_timeout_s)
         hub = WatchHub(read=OrderChanges(database=database).since, limits=_watch_limits(settings))
-        orders = OrderRepository(database=database, recovery_age_s=settings.recovery_age_s, changed=hub.hint)
+        orders = OrderRepository(
+            database=database,
+            recovery_age_s=settings.recovery_age_s,
+            changed=hub.hint,
+            stats=metrics and metrics.orders,
+        )
         processing = OrderProcessing(orders=orders, catalog=catalog)
         returns = ReturnRepository(database=database, recovery_age_s=settings.recovery_age_s)
         return_processing = ReturnProcessing(
@@ -66,23 +82,32 @@ async def serve(settings: OrderSettings, place: Place) -> None:
             stock=ReturnClient(channel=catalog_channel, timeout_s=settings.catalog_timeout_s),
             processing=processing,
         )
-        recovery = _recovery(settings, database, orders, processing, return_processing)
+        journal = _journal(settings, database)
+        recovery = _recovery(settings, journal, orders, processing, return_processing, metrics=metrics)
         tasks = await stack.enter_async_context(
-            DurableTasks(running_max=settings.cancels_running_max, drain_timeout_s=settings.drain_timeout_s)
+            DurableTasks(
+                running_max=settings.cancels_running_max,
+                drain_timeout_s=settings.drain_timeout_s,
+                refused=metrics and metrics.refusals[CANCELS, OVERLOADED],
+            )
         )
-        placer = GroupPlacer(
-            customers=customers,
-            intake=OrderIntake(database=database, recovery_age_s=settings.recovery_age_s),
-            orders=orders,
+        queue = OrderQueue(database=database, waiting_max=settings.queue_waiting_max, stats=metrics and metrics.orders)
+        intake = OrderIntake(
+            database=database, recovery_age_s=settings.recovery_age_s, stats=metrics and metrics.orders
+        )
+        lanes = _lanes(
+            settings,
+            stack,
+            opening=Admission(customers=customers, orders=orders, insert=intake.insert),
+            queueing=Admission(customers=customers, orders=orders, insert=queue.insert),
+            queue=queue,
             processing=processing,
-            timeout_s=settings.group_timeout_s,
+            metrics=metrics,
         )
         single_limits, bulk_limits = _limits(settings)
-        singles = await stack.enter_async_context(single_lane(placer, single_limits))
-        bulk = await stack.enter_async_context(bulk_lane(placer, bulk_limits))
-        batches = BatchPlacement(lane=bulk)
+        batches = BatchPlacement(lane=await lanes.make(bulk_lane, bulk_limits, BULK))
         servicer = OrderServicer(
-            singles=singles,
+            singles=await lanes.make(single_lane, single_limits, SINGLES),
             batches=batches,
             streams=OrderStream(
                 batches=batches,
@@ -100,7 +125,12 @@ async def serve(settings: OrderSettings, place: Place) -> None:
             orders=orders,
             watching=OrderWatching(hub=hub),
             search=OrderSearch(database=database),
-            audit=StockAudit(lines=OrderLines(database=database), catalog=catalog, settle_s=settings.audit_settle_s),
+            audit=StockAudit(
+                lines=OrderLines(database=database),
+                catalog=catalog,
+                settle_s=settings.audit_settle_s,
+                stats=metrics and metrics.audit,
+            ),
             page_limits=PageLimits(default=settings.page_size_default, largest=settings.page_size_max),
             call_timeout_s=settings.call_timeout_s,
         )
@@ -111,26 +141,84 @@ async def serve(settings: OrderSettings, place: Place) -> None:
             access=[ORDERS],
             ping=database.ping,
             end_watches=hub.drain,
+            metrics=metrics,
         )
         order_pb2_grpc.add_OrderServiceServicer_to_server(servicer, server.grpc)
         await stack.enter_async_context(recovery.running())
+        if metrics is not None:
+            await stack.enter_async_context(watched_backlog(journal, metrics.open_work))
+        await stack.enter_async_context(_worker(settings, database, queue, orders, processing).running())
         await stack.enter_async_context(hub.running())
         await server.run_until_signal()
 
 
-def _recovery(
+def _lanes(
     settings: OrderSettings,
-    database: Database,
-    orders: OrderRepository,
+    stack: AsyncExitStack,
+    *,
+    opening: Admission,
+    queueing: Admission,
+    queue: OrderQueue,
     processing: OrderProcessing,
-    returns: ReturnProcessing,
-) -> Recovery:
-    journal = Journal(
+    metrics: OrderMetrics | None,
+) -> LaneMaker:
+    breaker = CircuitBreaker(failures_max=settings.breaker_failures_max, open_s=settings.breaker_open_s)
+    if metrics is not None:
+        metrics.watch_breaker(lambda: breaker.state)
+    stats = metrics and metrics.orders
+    return LaneMaker(
+        stack=stack,
+        deciding=GroupPlacer(admission=opening, processing=processing, timeout_s=settings.group_timeout_s, stats=stats),
+        queueing=IntakePlacer(admission=queueing, is_full=queue.is_full, stats=stats),
+        opening=IntakePlacer(admission=opening, stats=stats),
+        guarded=GuardedSettling(
+            processing=processing,
+            breaker=breaker,
+            slow_s=settings.breaker_slow_s,
+            timeout_s=settings.group_timeout_s,
+        ),
+        budget_max_s=settings.hybrid_budget_max_s,
+        margin_s=settings.hybrid_margin_s,
+        default=settings.order_mode,
+        metrics=metrics,
+    )
+
+
+def _worker(
+    settings: OrderSettings, database: Database, queue: OrderQueue, orders: OrderRepository, processing: OrderProcessing
+) -> QueueWorker:
+    return QueueWorker(
+        database=database,
+        queue=queue,
+        leases=QueueLeases(database=database, lease_s=settings.queue_lease_s),
+        orders=orders,
+        processing=processing,
+        poll_s=settings.queue_poll_s,
+        lease_s=settings.queue_lease_s,
+        size_max=settings.group_size_max,
+        partitions_at_once_max=settings.queue_partitions_at_once_max,
+        timeout_s=settings.group_timeout_s,
+    )
+
+
+def _journal(settings: OrderSettings, database: Database) -> Journal:
+    return Journal(
         database=database,
         age_s=settings.recovery_age_s,
         lease_s=settings.recovery_lease_s,
         backoff_max_s=settings.recovery_backoff_max_s,
     )
+
+
+def _recovery(
+    settings: OrderSettings,
+    journal: Journal,
+    orders: OrderRepository,
+    processing: OrderProcessing,
+    returns: ReturnProcessing,
+    *,
+    metrics: OrderMetrics | None,
+) -> Recovery:
     return Recovery(
         journal=journal,
         orders=orders,
@@ -140,6 +228,7 @@ def _recovery(
         lease_s=settings.recovery_lease_s,
         batch_size=settings.recovery_batch_size,
         concurrency=settings.recovery_concurrency,
+        stats=metrics and metrics.recovery,
     )
 
 
@@ -167,6 +256,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         serve,
         settings_kind=OrderSettings,
         port_of=lambda settings: settings.order_port,
+        declare=lambda page: OrderMetrics(page, methods_of([SERVICE_NAME])),
         arguments=arguments,
     )
 

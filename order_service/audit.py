@@ -1,6 +1,7 @@
 """The audit: the orders held against the stock ledger, order by order."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Iterable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -9,6 +10,7 @@ from uuid import UUID
 from order_service.catalog_client import CatalogClient, HeldLine, StockBalance
 from order_service.errors import DiscNotFound
 from order_service.merge import Peekable, merged
+from order_service.metrics import AuditStats
 from order_service.model import OrderStatus
 from order_service.order_lines import OrderLines, PlacedLine
 from service_runtime.deadline import Deadline
@@ -70,7 +72,10 @@ def compare(placed: PlacedLine | None, held: HeldLine | None) -> Verdict:
 class StockAudit:
     """Audits discs while the shop runs."""
 
-    def __init__(self, *, lines: OrderLines, catalog: CatalogClient, settle_s: float) -> None:
+    def __init__(
+        self, *, lines: OrderLines, catalog: CatalogClient, settle_s: float, stats: AuditStats | None = None
+    ) -> None:
+        self._stats = stats
         self._lines = lines
         self._catalog = catalog
         self._settle_s = settle_s
@@ -78,6 +83,17 @@ class StockAudit:
 
     async def audit(self, disc_ids: Sequence[UUID]) -> AsyncIterator[DiscAudit]:
         """Audits these discs or, if none is named, all, in the order of their ids. Raises DiscNotFound, naming every unknown one."""
+        disagreeing, end_time_s = 0, None
+        try:
+            async for audit in self._audit(disc_ids):
+                disagreeing += audit.verdict is Verdict.DISAGREES
+                yield audit
+            end_time_s = None if disc_ids else time.time()
+        finally:
+            if self._stats is not None:
+                self._stats.found(disagreeing, end_time_s=end_time_s)
+
+    async def _audit(self, disc_ids: Sequence[UUID]) -> AsyncIterator[DiscAudit]:
         wanted = sorted(set(disc_ids))
         await self._require(wanted)
         async with self._lines.walk(wanted) as placed_lines:

@@ -2,8 +2,9 @@
 
 from collections.abc import Sequence
 
+from order_service.admission import one_decision_each
 from order_service.model import OrderDraft
-from order_service.placement import PlacementLane, one_decision_each
+from order_service.placement import Lane
 from order_service.processing import Outcome
 from service_runtime.deadline import Deadline
 from service_runtime.errors import ServiceError
@@ -12,7 +13,7 @@ from service_runtime.errors import ServiceError
 class BatchPlacement:
     """Places the orders of batches in a lane of their own."""
 
-    def __init__(self, *, lane: PlacementLane) -> None:
+    def __init__(self, *, lane: Lane) -> None:
         self._lane = lane
 
     async def place_all(self, entries: Sequence[OrderDraft | ServiceError], deadline: Deadline) -> list[Outcome]:

@@ -7,7 +7,7 @@ from uuid import UUID
 
 import grpc
 
-from order_service.errors import CatalogUnavailable, DiscDeleted, DiscNotFound, OutOfStock
+from order_service.errors import CatalogUnavailable, ConflictRetriesExhausted, DiscDeleted, DiscNotFound, OutOfStock
 from order_service.model import (
     Order,
     OrderDraft,
@@ -77,7 +77,7 @@ class CatalogClient:
             _raise_no_answer(error)
         if len(response.results) != len(orders):
             raise CatalogUnavailable
-        return [_stock_answer(result) for result in response.results]
+        return [_stock_answer(order, result) for order, result in zip(orders, response.results, strict=True)]
 
     async def deny_sold_out(self, drafts: Sequence[OrderDraft], deadline: Deadline) -> list[int | None]:
         """Has orders of one disc denied if too few copies are left: answers how many were left for each that was, in their order.
@@ -168,7 +168,7 @@ def _request(order_id: UUID, disc_ids: Sequence[UUID], quantities: Sequence[int]
     return stock_pb2.ReserveStockRequest(reservation_id=str(order_id), lines=lines)
 
 
-def _stock_answer(result: stock_pb2.ReserveStockResult) -> StockAnswer | ServiceError:
+def _stock_answer(order: Order, result: stock_pb2.ReserveStockResult) -> StockAnswer | ServiceError:
     if result.HasField("held"):
         return Reserved(lines=[SoldLine(line.name, line.artist, line.price_cents) for line in result.held.lines])
     refusal = result.error
@@ -176,6 +176,8 @@ def _stock_answer(result: stock_pb2.ReserveStockResult) -> StockAnswer | Service
         return Released()
     if refusal.reason == REUSED_REASON:
         return Reused()
+    if refusal.reason == ConflictRetriesExhausted.reason:
+        return ConflictRetriesExhausted({"order_id": str(order.id)})
     if refusal.reason not in REFUSALS:
         return CatalogUnavailable() if refusal.code in NO_ANSWER_CODES else Internal()
     disc_ids = [uuid_from_trusted(disc_id) for disc_id in refusal.metadata["disc_id"].split(",")]

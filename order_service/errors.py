@@ -1,6 +1,6 @@
 """What the order service refuses, and why."""
 
-from service_runtime.errors import AlreadyExists, FailedPrecondition, NotAccepted, NotFound, Unavailable
+from service_runtime.errors import Aborted, AlreadyExists, FailedPrecondition, NotAccepted, NotFound, Unavailable
 
 
 class OutOfStock(FailedPrecondition):
@@ -67,6 +67,12 @@ class OrderPending(Unavailable):
     """The order may have been taken in and will be settled: repeat with the same request_id, GetOrder or CancelOrder."""
 
     reason = "ORDER_PENDING"
+
+
+class ConflictRetriesExhausted(Aborted):
+    """Others changed the discs first; the order is PENDING, and will be settled: repeat with the same request_id, or GetOrder."""
+
+    reason = "CONFLICT_RETRIES_EXHAUSTED"
 
 
 class OrderCancelling(Unavailable):

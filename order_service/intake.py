@@ -6,6 +6,7 @@ from uuid import UUID, uuid4
 
 import asyncpg
 
+from order_service.metrics import OrderStats
 from order_service.model import Order, OrderStatus, Placement
 from order_service.rows import NewRow, literal_row, new_order, new_row, order_from_row
 from service_runtime import tracing
@@ -59,8 +60,9 @@ WHERE cardinality($2::uuid[]) > 0
 class OrderIntake:
     """Takes orders in. Raises DatabaseUnavailable; the orders may have been taken in then."""
 
-    def __init__(self, *, database: Database, recovery_age_s: float) -> None:
+    def __init__(self, *, database: Database, recovery_age_s: float, stats: OrderStats | None = None) -> None:
         self._database = database
+        self._stats = stats
         self._recovery_age_s = recovery_age_s
 
     async def insert(self, placements: Sequence[Placement]) -> list[Order]:
@@ -77,10 +79,13 @@ class OrderIntake:
             rows = await self._insert(by_id, work_id)
             existing = {row["id"]: order_from_row(row) for row in rows if row["id"] is not None}
             insert_time = rows[0]["insert_time"]
-        return [
-            existing.get(placement.draft.order_id) or new_order(placement, work_id, insert_time)
+        taken_in = [
+            existing.get(placement.draft.order_id) or new_order(placement, insert_time, work_id=work_id)
             for placement in placements
         ]
+        if self._stats is not None:
+            self._stats.ended(order for order in taken_in if order.reason is not None and order.id not in existing)
+        return taken_in
 
     async def _copy(self, placements: Sequence[Placement], work_id: UUID) -> datetime | None:
         """Takes in orders of which none exists; answers None, with nothing done, if one does."""

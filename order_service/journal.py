@@ -30,6 +30,11 @@ WHERE id = $1 AND NOT EXISTS (
 )
 """
 
+# The clock is the database's own, whose times the rows have.
+BACKLOG = (
+    "SELECT count(*) AS rows, coalesce(extract(epoch FROM now() - min(create_time)), 0)::float8 AS age_s FROM open_work"
+)
+
 
 @dataclass(frozen=True)
 class OpenWork:
@@ -55,6 +60,11 @@ class Journal:
         """Takes work whose time has come, the longest overdue first; each attempt doubles the time until the next."""
         rows = await self._database.fetch(CLAIM, limit, self._lease_s, self._backoff_max_s, self._ahead_max_s)
         return [OpenWork(*row) for row in rows]
+
+    async def backlog(self) -> tuple[int, float]:
+        """Answers how many rows there are, and the age of the oldest in seconds; 0 if there is none."""
+        [row] = await self._database.fetch(BACKLOG)
+        return row["rows"], max(0.0, row["age_s"])
 
     async def close(self, work: OpenWork) -> None:
         """Takes a row out of the journal, if none of its orders is open."""

@@ -3,6 +3,8 @@
 from collections.abc import Iterable
 from uuid import UUID
 
+from google.protobuf.duration_pb2 import Duration
+
 from order_service.audit import DiscAudit, Verdict
 from order_service.errors import CustomerInactive, DiscDeleted, DiscNotFound, OutOfStock
 from order_service.model import (
@@ -11,6 +13,7 @@ from order_service.model import (
     Order,
     OrderDraft,
     OrderLine,
+    OrderMode,
     OrderStatus,
     RejectionReason,
 )
@@ -24,6 +27,14 @@ from service_runtime.validation import Fields, reading_fields
 
 AUDIT_DISCS_MAX = 100
 STATUSES = {status: order_pb2.OrderStatus.Value(f"ORDER_STATUS_{status}") for status in OrderStatus}
+MODES: dict[int, OrderMode | None] = {
+    order_pb2.ORDER_MODE_UNSPECIFIED: None,
+    **{order_pb2.OrderMode.Value(f"ORDER_MODE_{mode.name}"): mode for mode in OrderMode},
+}
+SERVICE = order_pb2.DESCRIPTOR.services_by_name["OrderService"].full_name
+FOLLOW_UP = order_pb2.OrderFollowUp(
+    watch_method=f"{SERVICE}/WatchOrder", get_method=f"{SERVICE}/GetOrder", poll_delay=Duration(nanos=500_000_000)
+)
 VERDICTS = {verdict: order_pb2.AuditVerdict.Value(f"AUDIT_VERDICT_{verdict}") for verdict in Verdict}
 REJECTIONS: dict[RejectionReason, type[ServiceError]] = {
     RejectionReason.OUT_OF_STOCK: OutOfStock,
@@ -40,10 +51,12 @@ def draft_from_proto(request: order_pb2.CreateOrderRequest, owner: UUID | None =
     asked = [(line.disc_id, line.quantity) for line in request.lines]
     lines = read_lines(fields, asked, id_name="disc_id", lines_max=LINES_MAX, quantity_max=QUANTITY_MAX)
     request_id = fields.caller_id("request_id", request.request_id)
+    if request.mode not in MODES:
+        fields.bad("mode", "is not a mode of orders")
     fields.raise_if_bad()
     if owner is not None and customer_id != owner:
         raise NotPermitted
-    return OrderDraft.of(customer_id, request_id, lines)
+    return OrderDraft.of(customer_id, request_id, lines, MODES[request.mode])
 
 
 def order_id_from_proto(request: order_pb2.GetOrderRequest | order_pb2.WatchOrderRequest) -> UUID:
@@ -97,6 +110,8 @@ def order_to_proto(order: Order) -> order_pb2.Order:
         create_time=timestamp(order.create_time),
         update_time=timestamp(order.update_time),
     )
+    if order.status.is_open:
+        message.follow_up.CopyFrom(FOLLOW_UP)
     if has_returns(order):
         add_returns(message, order)
     return message

@@ -14,6 +14,8 @@ LINES_MAX = 50
 QUANTITY_MAX = 1_000
 BATCH_SIZE_MAX = 1_000
 MESSAGE_SIZE_MAX = 100
+# Of the queue, as in db/order/0004_queue.sql.
+PARTITIONS = 16
 
 
 class OrderStatus(StrEnum):
@@ -29,6 +31,14 @@ class OrderStatus(StrEnum):
     def is_open(self) -> bool:
         """Whether somebody has still to drive the order on."""
         return self in {OrderStatus.PENDING, OrderStatus.CANCELLING}
+
+
+class OrderMode(StrEnum):
+    """When the caller is answered: once the order is decided, once it is taken in, or decided if that is soon."""
+
+    SYNC = "sync"
+    ASYNC = "async"
+    HYBRID = "hybrid"
 
 
 class RejectionReason(StrEnum):
@@ -61,18 +71,27 @@ def order_id_for(customer_id: UUID, request_id: str) -> UUID:
 
 
 class OrderDraft(NamedTuple):
-    """An order that somebody asks for; fingerprint tells its lines from others under the same id."""
+    """An order that somebody asks for; fingerprint tells its lines from others under the same id.
+
+    mode is None for a caller who leaves it to the service.
+    """
 
     order_id: UUID
     customer_id: UUID
     request_id: str
     lines: Lines
     fingerprint: bytes
+    mode: OrderMode | None = None
 
     @classmethod
-    def of(cls, customer_id: UUID, request_id: str, lines: Lines) -> Self:
+    def of(cls, customer_id: UUID, request_id: str, lines: Lines, mode: OrderMode | None = None) -> Self:
         """The order that a customer asks for."""
-        return cls(order_id_for(customer_id, request_id), customer_id, request_id, lines, lines.fingerprint())
+        return cls(order_id_for(customer_id, request_id), customer_id, request_id, lines, lines.fingerprint(), mode)
+
+    @property
+    def partition(self) -> int:
+        """Where the order would wait in the queue: all orders that begin with the same disc wait in one partition."""
+        return self.lines.ids[0].bytes[-1] % PARTITIONS
 
 
 class Customer(NamedTuple):
@@ -112,6 +131,7 @@ class Order(NamedTuple):
     refused_disc_ids are those that are not on sale, where that was the reason.
     work_id names the row of the journal that the statement behind this value wrote; whoever ends the order may take it along.
     open_return_id names the return that is under way.
+    partition is where a PENDING order waits in the queue; None if it does not.
     """
 
     id: UUID
@@ -130,6 +150,12 @@ class Order(NamedTuple):
     work_id: UUID | None = None
     cancel_request_id: str | None = None
     open_return_id: UUID | None = None
+    partition: int | None = None
+
+    @property
+    def is_queued(self) -> bool:
+        """Whether the order waits for its turn in the queue: nobody but the queue's worker may have it decided."""
+        return self.partition is not None and self.status is OrderStatus.PENDING
 
     @property
     def disc_ids(self) -> list[UUID]:

@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 import structlog
 
 from order_service.journal import Journal, OpenWork
+from order_service.metrics import FAILED, IDLE_RUN, UNAVAILABLE, WORKED, RecoveryStats
 from order_service.processing import OrderProcessing
 from order_service.repository import OrderRepository
 from order_service.return_processing import ReturnProcessing
@@ -32,7 +33,9 @@ class Recovery:
         lease_s: float,
         batch_size: int,
         concurrency: int,
+        stats: RecoveryStats | None = None,
     ) -> None:
+        self._stats = stats
         self._journal = journal
         self._orders = orders
         self._processing = processing
@@ -56,12 +59,19 @@ class Recovery:
             claimed = 0
             try:
                 claimed = await self.sweep()
+                self._note_run(WORKED if claimed else IDLE_RUN)
             except ServiceError as error:
+                self._note_run(UNAVAILABLE)
                 log.warning("recovery waits", reason=error.reason)
             except Exception as error:  # noqa: BLE001 - recovery must outlive whatever one sweep meets.
+                self._note_run(FAILED)
                 log.error("recovery failed", error=type(error).__name__)  # noqa: TRY400 - texts of errors quote rows.
             if claimed < self._batch_size:
                 await asyncio.sleep(self._interval_s)
+
+    def _note_run(self, result: str) -> None:
+        if self._stats is not None:
+            self._stats.ran(result)
 
     async def sweep(self) -> int:
         """Drives one batch of open work and answers how many rows of the journal it had."""
@@ -87,7 +97,11 @@ class Recovery:
             await failpoints.reach("recovery.settled")
             await self._journal.close(work)
         except ServiceError as error:
+            if self._stats is not None:
+                self._stats.still_open()
             log.warning("still open", work_id=str(work.id), attempts=work.attempts, reason=error.reason)
         else:
             open_count = sum(isinstance(outcome, ServiceError) for outcome in outcomes)
+            if self._stats is not None:
+                self._stats.recovered(sum(order.status.is_open for order in orders) - open_count)
             log.info("recovered", work_id=str(work.id), attempts=work.attempts, still_open=open_count)

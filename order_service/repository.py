@@ -6,6 +6,7 @@ from uuid import UUID, uuid4
 import asyncpg
 
 from order_service.errors import OrderNotFound
+from order_service.metrics import OrderStats
 from order_service.model import Order, Refused, Reserved
 from order_service.rows import decided_order, decision_row, order_from_row
 from service_runtime import tracing
@@ -109,7 +110,9 @@ class OrderRepository:
         database: Database,
         recovery_age_s: float,
         changed: Callable[[Iterable[UUID]], None] = _tell_nobody,
+        stats: OrderStats | None = None,
     ) -> None:
+        self._stats = stats
         self._database = database
         self._recovery_age_s = recovery_age_s
         self._changed = changed
@@ -149,7 +152,10 @@ class OrderRepository:
         missed = [row["id"] for row in rows if row["id"] is not None]
         others = {order.id: order for order in [await self.find(order_id) for order_id in missed] if order is not None}
         decide_time = rows[0]["decide_time"]
-        return [others.get(order.id) or decided_order(order, answer, decide_time) for order, answer in answers]
+        decided = [others.get(order.id) or decided_order(order, answer, decide_time) for order, answer in answers]
+        if self._stats is not None:
+            self._stats.ended([order for order in decided if order.id not in missed] if missed else decided)
+        return decided
 
     async def mark_cancelling(self, order_id: UUID, cancel_request_id: str | None) -> Order:
         """PENDING, or CONFIRMED with no return under way, becomes CANCELLING. Answers the order as it is after that."""
@@ -162,6 +168,8 @@ class OrderRepository:
         """CANCELLING becomes CANCELLED. Answers the order as it is after that."""
         rows = await self._write(FINISH_CANCEL, order.id, order.work_id)
         self._changed([order.id])
+        if self._stats is not None:
+            self._stats.ended(map(order_from_row, rows))
         return await self._after(order.id, rows)
 
     async def _write(self, sql: str, *arguments: object) -> list[asyncpg.Record]:

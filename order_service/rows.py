@@ -73,8 +73,10 @@ def literal_row(placement: Placement) -> tuple[object, ...]:
     return (*row[:6], array_literal(row.disc_ids), array_literal(row.quantities), row.status, row.reason, stock_left)
 
 
-def new_order(placement: Placement, work_id: UUID, insert_time: datetime) -> Order:
-    """The order that an insert has made."""
+def new_order(
+    placement: Placement, insert_time: datetime, *, work_id: UUID | None = None, partition: int | None = None
+) -> Order:
+    """The order that an insert has made; work_id is its row's in the journal, partition where it waits in the queue."""
     draft, customer, stock_left = placement
     reason = _first_reason(placement)
     lines = list(map(OrderLine, *draft.lines))
@@ -95,6 +97,7 @@ def new_order(placement: Placement, work_id: UUID, insert_time: datetime) -> Ord
         create_time=insert_time,
         update_time=insert_time,
         work_id=work_id,
+        partition=partition,
     )
 
 
@@ -168,4 +171,5 @@ def order_from_row(row: Any) -> Order:
         work_id=row["work_id"],
         cancel_request_id=row["cancel_request_id"],
         open_return_id=row["open_return_id"],
+        partition=row["partition"],
     )

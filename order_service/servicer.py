@@ -10,7 +10,7 @@ from order_service.audit import StockAudit
 from order_service.batch import BatchPlacement
 from order_service.cancellation import OrderCancellation
 from order_service.order_search import OrderSearch
-from order_service.placement import PlacementLane
+from order_service.placement import Lane
 from order_service.repository import OrderRepository
 from order_service.search_mapping import PageLimits
 from order_service.streams import OrderStream
@@ -28,7 +28,7 @@ class OrderServicer(order_pb2_grpc.OrderServiceServicer):
     def __init__(
         self,
         *,
-        singles: PlacementLane,
+        singles: Lane,
         batches: BatchPlacement,
         streams: OrderStream[order_pb2.PlaceOrdersRequest],
         cancellation: OrderCancellation,

@@ -4,6 +4,7 @@ from typing import Annotated, ClassVar
 
 from pydantic import Field
 
+from order_service.model import OrderMode
 from service_runtime import lockdown
 from service_runtime.settings import Address, DatabaseSettings, Port, Seconds, ServerSettings, WatchSettings
 
@@ -43,6 +44,28 @@ class OrderSettings(DatabaseSettings, ServerSettings, WatchSettings):
     """Messages of all streams together under way at once, of up to 100 orders each. The default half fills BULK_WAITING_MAX."""
     group_timeout_s: Seconds = 5.0
     """Seconds that a group may take, whatever the deadlines of those in it."""
+
+    order_mode: OrderMode = OrderMode.SYNC
+    """When CreateOrder answers a caller who names no mode: sync (decided), async (taken in) or hybrid (decided if that is soon)."""
+    hybrid_budget_max_s: Seconds = 1.0
+    """Seconds that a hybrid order's caller waits for the decision at most; less if the caller's own deadline is sooner."""
+    hybrid_margin_s: Seconds = 0.1
+    """Seconds before the caller's deadline at which a hybrid order is answered as PENDING, so that the answer still arrives."""
+    breaker_failures_max: Annotated[int, Field(ge=1, le=1_000)] = 5
+    """Groups of hybrid orders in a row that the catalog fails, or is slow over, before it is not asked for a while."""
+    breaker_slow_s: Seconds = 0.5
+    """Seconds after which an answer to a group of hybrid orders counts as a failure."""
+    breaker_open_s: Seconds = 2.0
+    """Seconds for which the catalog is not asked for hybrid orders; then one group at a time tries it."""
+    queue_waiting_max: Annotated[int, Field(ge=1, le=10_000_000)] = 100_000
+    """Async orders that may wait for their decision, over all processes, whom each counts every QUEUE_POLL_S; more are OVERLOADED."""
+    queue_poll_s: Seconds = 0.5
+    """Seconds between two looks at the queue when no hint comes, and before a partition that could not be decided is tried again."""
+    queue_lease_s: Seconds = 5.0
+    """Seconds after which the partitions of a worker that has died are taken over."""
+    queue_partitions_at_once_max: Annotated[int, Field(ge=1, le=16)] = 4
+    """Partitions of the queue that one worker has decided at once."""
+
     cancels_running_max: Annotated[int, Field(ge=1, le=100_000)] = 200
     """Cancels and returns under way at once, in each worker; more are refused as OVERLOADED."""
 

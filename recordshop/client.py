@@ -156,13 +156,21 @@ class RecordShop:
         return customer_pb2_grpc.CustomerServiceStub(self._channel("customer"))
 
     async def create_order(
-        self, customer_id: str, lines: Lines, *, request_id: str | None = None, timeout_s: float = CALL_TIMEOUT_S
+        self,
+        customer_id: str,
+        lines: Lines,
+        *,
+        request_id: str | None = None,
+        mode: order_pb2.OrderMode.ValueType = order_pb2.ORDER_MODE_UNSPECIFIED,
+        timeout_s: float = CALL_TIMEOUT_S,
     ) -> order_pb2.Order:
         """Buys copies of discs, all lines or none, at most once: answers the order as the service does.
 
         `lines` maps disc ids to quantities, or holds OrderLineRequests. All attempts carry one request_id, which is
         made here unless it is given: give one that you keep where the order must not be bought twice even if your
         process dies, or if you cancel this call.
+
+        With the mode ASYNC, or HYBRID, the order may be PENDING: follow it with `watch_order`, which answers a refused one as REJECTED.
 
         Raises OutOfStock, DiscNotFound, DiscDeleted, CustomerNotFound, CustomerInactive, RequestIdReused or
         InvalidArgument if the order was refused; NotAccepted or Overloaded if the time or the attempts were used up
@@ -171,7 +179,7 @@ class RecordShop:
         if request_id is None:
             request_id = _new_id()
         request = order_pb2.CreateOrderRequest(
-            customer_id=customer_id, lines=_line_requests(lines), request_id=request_id
+            customer_id=customer_id, lines=_line_requests(lines), request_id=request_id, mode=mode
         )
         conclude = partial(outcome.of_create_order, request_id=request_id)
         return await self._call(self.orders.CreateOrder, request, timeout_s, conclude)

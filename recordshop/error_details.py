@@ -15,6 +15,7 @@ DOMAIN = "recordshop"
 
 CLASS_BY_REASON = MappingProxyType(
     {
+        "CONFLICT_RETRIES_EXHAUSTED": errors.ConflictRetriesExhausted,
         "CUSTOMER_EXISTS": errors.CustomerExists,
         "CUSTOMER_INACTIVE": errors.CustomerInactive,
         "CUSTOMER_NOT_FOUND": errors.CustomerNotFound,

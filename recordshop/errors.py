@@ -190,6 +190,10 @@ class EtagMismatch(Aborted):
     """It was edited since the etag was read: read it again, and edit that."""
 
 
+class ConflictRetriesExhausted(Aborted):
+    """Others kept changing the discs first. An order is PENDING, and settled without the caller: ask again with the same id."""
+
+
 class ResourceExhausted(ShopError):
     """A limit was reached: of a service, of grpc, or of what lies between."""
 

@@ -9,14 +9,21 @@ from typing import TypeVar
 import grpc
 
 from recordshop.error_details import error_from_rpc
-from recordshop.errors import CancelledRemotely, DeadlineExceeded, ResourceExhausted, ShopError, Unavailable
+from recordshop.errors import (
+    CancelledRemotely,
+    ConflictRetriesExhausted,
+    DeadlineExceeded,
+    ResourceExhausted,
+    ShopError,
+    Unavailable,
+)
 from recordshop.trace_context import trace_metadata
 
 Request = TypeVar("Request")
 Response = TypeVar("Response")
 
-# No answer, perhaps because this process of the service is going away: the next attempt may meet another.
-UNANSWERED = (Unavailable, DeadlineExceeded, CancelledRemotely)
+# No answer, perhaps because this process of the service is going away: the next attempt may meet another. Or no decision yet.
+UNANSWERED = (Unavailable, DeadlineExceeded, CancelledRemotely, ConflictRetriesExhausted)
 
 
 @dataclass(frozen=True, kw_only=True)

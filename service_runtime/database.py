@@ -12,6 +12,7 @@ import structlog
 
 from service_runtime import tracing
 from service_runtime.errors import NotAccepted
+from service_runtime.metrics import ServiceMetrics
 from service_runtime.primary import CONNECT_FAULTS, Primary
 from service_runtime.settings import DatabaseSettings
 
@@ -41,21 +42,36 @@ class DatabaseUnreachable(DatabaseUnavailable):
     """The database was not reached, so that nothing was asked of it: ask again."""
 
 
+def is_rolled_back(error: DatabaseUnavailable) -> bool:
+    """Whether PostgreSQL undid a transaction for a deadlock or a serialization failure, so that it can be tried again."""
+    return isinstance(error.__cause__, asyncpg.DeadlockDetectedError | asyncpg.SerializationError)
+
+
 class Database:
     """Connections to one database. Whatever keeps it from answering is DatabaseUnavailable; other SQL errors stay what they are."""
 
-    def __init__(self, pool: "asyncpg.Pool[asyncpg.Record]", *, primary: Primary, acquire_timeout_s: float) -> None:
+    def __init__(
+        self,
+        pool: "asyncpg.Pool[asyncpg.Record]",
+        *,
+        primary: Primary,
+        acquire_timeout_s: float,
+        metrics: ServiceMetrics | None = None,
+    ) -> None:
         self._pool = pool
         self._primary = primary
         self._acquire_timeout_s = acquire_timeout_s
+        self._acquire: Callable[[], Awaitable[Connection]] = self._acquire_in_time
+        if metrics is not None:
+            self._acquire = metrics.pool.timed(self._acquire_in_time)
+            metrics.pool.opened(pool.get_max_size())
+            metrics.samples.append(lambda: metrics.pool.sample(pool))
 
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[Connection]:
         """Lends a connection; waits for a free one for acquire_timeout_s seconds at most, and then raises DatabaseUnreachable."""
         try:
-            # Cheaper than the pool's own timeout, which makes a task of each wait.
-            async with asyncio.timeout(self._acquire_timeout_s):
-                connection = await self._pool.acquire()
+            connection = await self._acquire()
         except CONNECT_FAULTS as error:
             raise DatabaseUnreachable from error
         try:
@@ -71,6 +87,11 @@ class Database:
             raise
         finally:
             await self._release(connection)
+
+    async def _acquire_in_time(self) -> Connection:
+        # Cheaper than the pool's own timeout, which makes a task of each wait.
+        async with asyncio.timeout(self._acquire_timeout_s):
+            return await self._pool.acquire()
 
     async def _release(self, connection: Connection) -> None:
         try:
@@ -102,11 +123,32 @@ class Database:
                 async with self.connection() as connection:
                     return await operation(connection)
             except DatabaseUnavailable as error:
-                if not isinstance(error.__cause__, asyncpg.DeadlockDetectedError | asyncpg.SerializationError):
+                if not is_rolled_back(error):
                     raise
                 log.warning("rolled back by the database", attempt=attempt)
             await asyncio.sleep(random.uniform(0, DEADLOCK_BACKOFF_S * attempt))  # noqa: S311 - jitter, not a secret.
         raise DatabaseUnavailable
+
+    async def listen(self, channel: str, heard: Callable[[], object]) -> None:
+        """Calls `heard` at each notification until the connection is lost; raises DatabaseUnavailable then. It keeps a connection busy."""
+        async with self.connection() as connection:
+            lost = asyncio.Event()
+
+            def hear(*_: object) -> None:
+                heard()
+
+            def lose(_: object) -> None:
+                lost.set()
+
+            connection.add_termination_listener(lose)
+            await connection.add_listener(channel, hear)
+            try:
+                await lost.wait()
+            finally:
+                if not connection.is_closed():
+                    connection.remove_termination_listener(lose)
+                    await connection.remove_listener(channel, hear)
+            raise asyncpg.ConnectionDoesNotExistError
 
     async def ping(self) -> None:
         """Asks the database whether it takes writes; raises DatabaseUnavailable if it does not."""
@@ -117,7 +159,7 @@ class Database:
 
 
 @asynccontextmanager
-async def open_database(settings: DatabaseSettings) -> AsyncIterator[Database]:
+async def open_database(settings: DatabaseSettings, metrics: ServiceMetrics | None = None) -> AsyncIterator[Database]:
     """Opens the pool without asking the server, so that a service can start before its database does."""
 
     async def keep(_: Any) -> None:
@@ -140,7 +182,7 @@ async def open_database(settings: DatabaseSettings) -> AsyncIterator[Database]:
     )
     await pool
     try:
-        yield Database(pool, primary=primary, acquire_timeout_s=settings.postgres_acquire_timeout_s)
+        yield Database(pool, primary=primary, acquire_timeout_s=settings.postgres_acquire_timeout_s, metrics=metrics)
     finally:
         try:
             await asyncio.wait_for(pool.close(), CLOSE_TIMEOUT_S)

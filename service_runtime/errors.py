@@ -130,10 +130,15 @@ class AlreadyExists(ServiceError):
     code = grpc.StatusCode.ALREADY_EXISTS
 
 
-class EtagMismatch(ServiceError):
-    """It was edited since the etag was read: read it again, and edit that."""
+class Aborted(ServiceError):
+    """Something else came first."""
 
     code = grpc.StatusCode.ABORTED
+
+
+class EtagMismatch(Aborted):
+    """It was edited since the etag was read: read it again, and edit that."""
+
     reason = "ETAG_MISMATCH"
 
 

@@ -14,6 +14,7 @@ import structlog
 from service_runtime import tracing
 from service_runtime.deadline import Deadline
 from service_runtime.errors import Internal, NotAccepted, Overloaded, ServiceError
+from service_runtime.metrics import CLOSING, EXPIRED, OVERLOADED, GroupStats
 
 log = structlog.get_logger(__name__)
 Entry = TypeVar("Entry")
@@ -34,12 +35,13 @@ class GroupLimits:
 class _Call(Generic[Answer]):
     """Entries that one caller handed in together: their answers, and a future that is done when all are there."""
 
-    __slots__ = ("answers", "done", "missing", "span")
+    __slots__ = ("answers", "done", "missing", "queued_s", "span")
 
     def __init__(self, count: int, done: asyncio.Future[None]) -> None:
         self.answers: list[Answer | ServiceError] = [NOT_ANSWERED] * count
         self.missing = count
         self.done = done
+        self.queued_s = 0.0
         self.span = tracing.current.get()
 
     def complete(self, place: int, answer: Answer | ServiceError) -> None:
@@ -72,10 +74,14 @@ class GroupCommit(Generic[Entry, Answer]):
         commit: Callable[[Sequence[Entry]], Awaitable[Sequence[Answer | ServiceError]]],
         keys: Callable[[Entry], Iterable[Hashable]],
         limits: GroupLimits,
+        stats: GroupStats | None = None,
     ) -> None:
         self._commit = commit
         self._keys = keys
         self._limits = limits
+        self._stats = stats
+        if stats is not None:
+            stats.opened(limits.waiting_max)
         self._waiting: deque[_Waiting[Entry, Answer]] = deque()
         self._busy: set[Hashable] = set()
         self._groups: set[asyncio.Task[None]] = set()
@@ -116,6 +122,8 @@ class GroupCommit(Generic[Entry, Answer]):
         call: _Call[Answer] = _Call(len(entries), loop.create_future())
         for place, entry in enumerate(entries):
             self._waiting.append(_Waiting(entry, frozenset(self._keys(entry)), deadline.at_s, call, place))
+        if self._stats is not None:
+            call.queued_s = self._stats.queued(len(self._waiting))
         if not self._is_waking:
             # At the end of this turn of the event loop, so that all who arrive in one turn go together.
             self._is_waking = True
@@ -124,8 +132,16 @@ class GroupCommit(Generic[Entry, Answer]):
 
     def _refusal(self, count: int) -> ServiceError | None:
         if self._is_closed:
+            self._note_refused(CLOSING, count)
             return NotAccepted()
-        return Overloaded() if len(self._waiting) + count > self._limits.waiting_max else None
+        if len(self._waiting) + count > self._limits.waiting_max:
+            self._note_refused(OVERLOADED, count)
+            return Overloaded()
+        return None
+
+    def _note_refused(self, reason: str, count: int) -> None:
+        if self._stats is not None:
+            self._stats.refused(reason, count)
 
     def _begin_groups(self) -> None:
         self._is_waking = False
@@ -153,6 +169,7 @@ class GroupCommit(Generic[Entry, Answer]):
             if waiting.call.done.done():
                 continue
             if waiting.deadline_s <= now_s:
+                self._note_refused(EXPIRED, 1)
                 waiting.call.complete(waiting.place, NotAccepted())
             elif held and not held.isdisjoint(waiting.keys):
                 # Whoever comes later and shares one of its keys must stay behind it.
@@ -165,6 +182,7 @@ class GroupCommit(Generic[Entry, Answer]):
 
     async def _run(self, group: Sequence[_Waiting[Entry, Answer]]) -> None:
         answers: Sequence[Answer | ServiceError] = ()
+        began_s = self._stats.began(len(group), group[0].call.queued_s, len(self._waiting)) if self._stats else 0.0
         try:
             with tracing.group_span([waiting.call.span for waiting in group], len(group)):
                 answers = await self._commit([waiting.entry for waiting in group])
@@ -173,6 +191,8 @@ class GroupCommit(Generic[Entry, Answer]):
         except Exception as error:  # noqa: BLE001 - whatever it is, nobody may wait for ever.
             log.error("group failed", error=type(error).__name__, size=len(group))  # noqa: TRY400 - texts quote rows.
         finally:
+            if self._stats is not None:
+                self._stats.ended(began_s)
             # No other group has any of them.
             self._busy.difference_update(*[waiting.keys for waiting in group])
             if len(answers) != len(group):
@@ -188,6 +208,7 @@ class GroupCommit(Generic[Entry, Answer]):
     ) -> None:
         """Takes no more, refuses who still waits, and lets the groups that have begun end."""
         self._is_closed = True
+        self._note_refused(CLOSING, len(self._waiting))
         for waiting in self._waiting:
             waiting.call.complete(waiting.place, NotAccepted())
         self._waiting.clear()

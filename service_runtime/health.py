@@ -9,6 +9,7 @@ from grpc_health.v1 import health_pb2
 from grpc_health.v1.health import aio as health_aio
 
 from service_runtime.errors import Unavailable
+from service_runtime.metric_page import Cell
 
 SERVING: int = health_pb2.HealthCheckResponse.SERVING
 NOT_SERVING: int = health_pb2.HealthCheckResponse.NOT_SERVING
@@ -51,7 +52,9 @@ class HealthMonitor:
         ping: Callable[[], Awaitable[None]],
         interval_s: float,
         timeout_s: float,
+        serving: Cell | None = None,
     ) -> None:
+        self._serving = serving
         self._servicer = servicer
         self._names = ("", *service_names)
         self._ping = ping
@@ -82,5 +85,7 @@ class HealthMonitor:
 
     async def _set(self, status: int) -> None:
         self._status = status
+        if self._serving is not None:
+            self._serving.set(status == SERVING)
         for name in self._names:
             await self._servicer.set(name, status)

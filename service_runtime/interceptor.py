@@ -16,8 +16,10 @@ from grpc_status import rpc_status
 from service_runtime import tracing
 from service_runtime.access import Gate
 from service_runtime.call_context import code_of, current_call, id_of
+from service_runtime.call_metrics import count_unknown, counted
 from service_runtime.errors import Internal, InvalidArgument, Overloaded, ServiceError, Violation
 from service_runtime.logs import frames
+from service_runtime.metrics import CallStats
 
 Handler = Any  # grpc has no type for handlers of its asyncio server.
 Context = grpc.aio.ServicerContext[Any, Any]
@@ -37,9 +39,16 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
     """
 
     def __init__(
-        self, *, running_max: int, slow_call_s: float, logged_share: float = 0.0, gate: Gate | None = None
+        self,
+        *,
+        running_max: int,
+        slow_call_s: float,
+        logged_share: float = 0.0,
+        stats: CallStats | None = None,
+        gate: Gate | None = None,
     ) -> None:
         self._gate = gate
+        self._stats = stats
         self._running_max = running_max
         self._slow_call_s = slow_call_s
         self._logged_share = logged_share
@@ -60,6 +69,8 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
         # Counted first: whoever is refused here ends like everybody else.
         self._running += 1
         if self._running > self._running_max and not method.startswith(HEALTH):
+            if self._stats is not None:
+                self._stats.overloaded.add()
             raise Overloaded
 
     def _beginning(self, method: str) -> Callable[[str, Context], None]:
@@ -86,8 +97,13 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
         if wrapped is None:
             handler = await continuation(details)
             if handler is None:
+                if self._stats is not None:
+                    count_unknown(self._stats.of(details.method))
                 return None
-            wrapped = self._wrapped[details.method] = self._wrap(details.method, handler)
+            wrapped = self._wrap(details.method, handler)
+            if self._stats is not None:
+                wrapped = counted(wrapped, self._stats.of(details.method))
+            self._wrapped[details.method] = wrapped
         return wrapped
 
     def _wrap(self, method: str, handler: Handler) -> Handler:

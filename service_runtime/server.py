@@ -15,8 +15,10 @@ from service_runtime.access import AccessTable, open_gate, require_rows
 from service_runtime.health import DrainingHealthServicer, HealthMonitor
 from service_runtime.interceptor import CallInterceptor, cancelled_quietly
 from service_runtime.logs import frames
+from service_runtime.metrics import ServiceMetrics
 from service_runtime.place import Place, cannot_listen
 from service_runtime.reflection import enable_reflection
+from service_runtime.sampling import sampling
 from service_runtime.settings import ServerSettings
 from service_runtime.tls import TlsFiles, server_credentials
 
@@ -46,7 +48,9 @@ class GrpcServer:
         access: Sequence[AccessTable],
         ping: Callable[[], Awaitable[None]],
         end_watches: Callable[[], Awaitable[None]] | None = None,
+        metrics: ServiceMetrics | None = None,
     ) -> None:
+        self._metrics = metrics
         self._settings = settings
         self._place = place
         self._end_watches = end_watches
@@ -58,12 +62,14 @@ class GrpcServer:
             ping=ping,
             interval_s=settings.health_interval_s,
             timeout_s=settings.health_timeout_s,
+            serving=metrics and metrics.serving,
         )
         self._calls = CallInterceptor(
             running_max=settings.calls_running_max,
             slow_call_s=settings.slow_call_s,
             logged_share=settings.log_calls_share,
             gate=open_gate(settings, require_rows(self._names, access)),
+            stats=metrics and metrics.calls,
         )
         self.grpc = grpc.aio.server(
             interceptors=[*tracing.interceptors(), self._calls],
@@ -92,10 +98,11 @@ class GrpcServer:
             _spare_the_garbage_collector()
             log.info("listening", address=address, port=port)
         monitoring = asyncio.create_task(self._monitor.run())
-        try:
-            await _first_of(stopping.wait(), monitoring)
-        finally:
-            await self._drain(monitoring)
+        async with sampling(self._metrics):
+            try:
+                await _first_of(stopping.wait(), monitoring)
+            finally:
+                await self._drain(monitoring)
 
     def _bind(self, address: str) -> int:
         settings = self._settings
@@ -122,6 +129,8 @@ class GrpcServer:
         log.info("draining")
         await self._health.drain()
         await cancelled_quietly(monitoring)
+        if self._metrics is not None:
+            self._metrics.serving.set(0)
         stopping = asyncio.create_task(self.grpc.stop(self._settings.drain_timeout_s))
         if self._end_watches is not None:
             await self._end_watches()

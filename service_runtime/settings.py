@@ -210,6 +210,15 @@ class ServerSettings(AccessSettings, TracingSettings):
     """Share of the calls logged that are neither slow nor failed; a line for each would cost a quarter of what the calls do."""
     log_lines_max_per_s: Annotated[int, Field(ge=1, le=100_000)] = 50
     """Lines of one kind logged in a second, in each process; the next line says how many were left out, as of failed calls in an outage."""
+    metrics_port: Port | None = None
+    """Where Prometheus may scrape the service, at /metrics. Unset, nothing is counted; 0 is any free port, which the log tells."""
+    metrics_address: str | None = Field(default=None, min_length=1)
+    """The address of that port, if it is to be another one than BIND_ADDRESS."""
+
+    @property
+    def metrics_host(self) -> str:
+        """Where the metrics' port is."""
+        return self.metrics_address or self.bind_address
 
 
 class WatchSettings(DocumentedSettings):
@@ -234,5 +243,5 @@ def load_settings(kind: type[AnySettings], **given: Any) -> AnySettings:
     except ValidationError as error:
         for fault in error.errors(include_url=False, include_input=False):
             name = "_".join(str(part) for part in fault["loc"]).upper()
-            print(f"setting {name}: {fault['msg']}" if name else fault["msg"], file=sys.stderr)  # noqa: T201 - no log is configured yet.
+            print(f"{f'setting {name}' if name else 'settings'}: {fault['msg']}", file=sys.stderr)  # noqa: T201 - no log is configured yet.
         raise SystemExit(EXIT_BAD_SETTINGS) from None

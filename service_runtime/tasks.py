@@ -8,6 +8,7 @@ from typing import Any, Self, TypeVar
 import structlog
 
 from service_runtime.errors import Overloaded, ServiceError
+from service_runtime.metric_page import Cell
 
 Answer = TypeVar("Answer")
 log = structlog.get_logger(__name__)
@@ -16,7 +17,8 @@ log = structlog.get_logger(__name__)
 class DurableTasks:
     """Owns tasks whose callers may go away: a cancelled handler never cancels a step that may have been committed."""
 
-    def __init__(self, *, running_max: int, drain_timeout_s: float) -> None:
+    def __init__(self, *, running_max: int, drain_timeout_s: float, refused: Cell | None = None) -> None:
+        self._refused = refused
         self._running: set[asyncio.Task[Any]] = set()
         self._running_max = running_max
         self._drain_timeout_s = drain_timeout_s
@@ -25,6 +27,8 @@ class DurableTasks:
         """Runs work to its end and answers its result; raises Overloaded, with the work not begun, when too much runs already."""
         if len(self._running) >= self._running_max:
             work.close()
+            if self._refused is not None:
+                self._refused.add()
             raise Overloaded
         task = asyncio.create_task(work)
         self._running.add(task)

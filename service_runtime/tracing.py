@@ -40,8 +40,8 @@ class Tracer(Protocol):
     def group(self, spans: Sequence[Span], size: int) -> AbstractContextManager[object]:
         """Gives work that is done for several at once one span: the first one's child, linked with all of them, both ways."""
 
-    def linked(self, name: str, origin: str | None) -> AbstractContextManager[object]:
-        """Gives work that somebody else began a span in a trace of its own, linked to where it began."""
+    def linked(self, name: str, origins: Sequence[str]) -> AbstractContextManager[object]:
+        """Gives work that others began a span in a trace of its own, linked to where it began."""
 
 
 current: ContextVar[Span | None] = ContextVar("current_span", default=None)
@@ -76,9 +76,9 @@ def group_span(spans: Sequence[Span | None], size: int) -> AbstractContextManage
     return nullcontext() if _tracer is None or not traced else _tracer.group(traced, size)
 
 
-def linked_span(name: str, origin: str | None) -> AbstractContextManager[object]:
-    """A block that goes on with what was begun elsewhere: origin is what `trace_parent` answered there."""
-    return nullcontext() if _tracer is None else _tracer.linked(name, origin)
+def linked_span(name: str, *origins: str | None) -> AbstractContextManager[object]:
+    """A block that goes on with what was begun elsewhere: origins are what `trace_parent` answered there."""
+    return nullcontext() if _tracer is None else _tracer.linked(name, [origin for origin in origins if origin])
 
 
 def trace_parent() -> str | None:

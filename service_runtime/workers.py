@@ -14,6 +14,7 @@ from service_runtime.interceptor import cancelled_quietly
 from service_runtime.place import LISTENING, READY, WORD_SIZE_MAX, cannot_listen
 from service_runtime.reserved_port import ReservedPort
 from service_runtime.settings import ServerSettings
+from service_runtime.worker_pages import WorkerPages
 
 EXIT_WORKERS_FAILED = 3
 # From a worker's start until it is ready, and from then until it listens.
@@ -44,8 +45,10 @@ class Workers:
         port: ReservedPort,
         drain_timeout_s: float,
         more_ports: Sequence[ReservedPort] = (),
+        pages: WorkerPages | None = None,
     ) -> None:
         self._command = command
+        self._pages = pages
         self._count = count
         self._port = port
         self._more_ports = more_ports
@@ -89,15 +92,24 @@ class Workers:
         with ours:
             with theirs:
                 # A session of its own, because Ctrl-C in a terminal is for the parent. When this process ends, so does the line.
+                page = () if self._pages is None else (self._pages.descriptor(number),)
                 process = await asyncio.create_subprocess_exec(
-                    *self._command, "--worker", str(number), stdin=theirs.fileno(), start_new_session=True
+                    *(*self._command, "--worker", str(number)),
+                    *(f"--metrics-page={descriptor}" for descriptor in page),
+                    stdin=theirs.fileno(),
+                    pass_fds=page,
+                    start_new_session=True,
                 )
+            if self._pages is not None:
+                self._pages.began(number, process.pid)
             ours.setblocking(False)  # noqa: FBT003 - the socket's own way to be asked.
             ushering = asyncio.create_task(self._usher(process, number, ours))
             try:
                 exit_code = await self._ended(process, number)
             finally:
                 await cancelled_quietly(ushering)
+                if self._pages is not None:
+                    self._pages.ended(number, died=not self._stopping.is_set())
         now_s = asyncio.get_running_loop().time()
         return exit_code, now_s - self._listening_since_s.pop(number, now_s) >= STEADY_S
 
@@ -149,7 +161,7 @@ def _signal(process: Process, number: signal.Signals) -> None:
         process.send_signal(number)
 
 
-async def supervise(settings: ServerSettings, port: int) -> None:
+async def supervise(settings: ServerSettings, port: int, pages: WorkerPages | None) -> None:
     """Runs as many workers as the settings say, each started as this process was; a port in use ends the process with 1."""
     with ExitStack() as stack:
         reserved, *more = [
@@ -163,6 +175,7 @@ async def supervise(settings: ServerSettings, port: int) -> None:
             port=reserved,
             more_ports=more,
             drain_timeout_s=settings.drain_timeout_s,
+            pages=pages,
         ).run()
 
 

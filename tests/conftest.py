@@ -14,7 +14,7 @@ from local_shop.copies import copy_databases, drop_databases, make_templates
 from local_shop.postgres import LocalPostgres
 from local_shop.process_logs import FileLog
 from local_shop.provision import provision
-from local_shop.shop import LocalShop, ShopOptions
+from local_shop.shop import SERVICES, LocalShop, ShopOptions
 from recordshop.catalog.v1 import catalog_pb2
 from recordshop.customer.v1 import customer_pb2
 from tests.opened_shop import OpenedShop, opened
@@ -126,6 +126,7 @@ class FreshShops:
         *,
         settings: Mapping[str, Mapping[str, str]] | None = None,
         programs: Mapping[str, Sequence[str | Path]] | None = None,
+        metrics: bool = False,
     ) -> OpenedShop:
         """Open one more, closed at the end of the test; `settings` and `programs` are by service, as in ShopOptions.
 
@@ -139,6 +140,7 @@ class FreshShops:
             databases=databases,
             settings={**given, "order": {**HASTY_RECOVERY, **given.get("order", {})}},
             programs=programs or {},
+            metrics_ports=dict.fromkeys(SERVICES, 0) if metrics else None,
             log_of=lambda service: FileLog(self._postgres.folder / f"{service}-{suffix}.log"),
         )
         local = self._stack.enter_context(LocalShop(self._postgres.server, self._postgres.passwords, options))

@@ -5,6 +5,7 @@ from uuid import UUID
 
 import asyncpg
 
+from catalog_service.metrics import StockStats
 from catalog_service.stock.model import ReservationRequest
 from service_runtime import failpoints
 from service_runtime.database import Connection, Database
@@ -31,8 +32,9 @@ RETURNING reservation_id, stock_left
 class DenialLedger:
     """Denies reservations of discs that are sold out."""
 
-    def __init__(self, *, database: Database) -> None:
+    def __init__(self, *, database: Database, stats: StockStats | None = None) -> None:
         self._database = database
+        self._stats = stats
 
     async def deny_sold_out(self, requests: Sequence[ReservationRequest]) -> list[int | None]:
         """Answers, in their order, how many copies were left for each request of one disc that was denied; None where it was not."""
@@ -46,5 +48,7 @@ class DenialLedger:
 
         rows = await self._database.run(deny)
         await failpoints.reach("catalog.denied")
+        if self._stats is not None:
+            self._stats.denied(len(rows))
         denied: dict[UUID, int] = {row["reservation_id"]: row["stock_left"] for row in rows}
         return [denied.get(entry.id) for entry in requests]

@@ -1,12 +1,18 @@
 """What the stock room refuses, and why."""
 
-from service_runtime.errors import AlreadyExists, FailedPrecondition, NotFound, OutOfRange
+from service_runtime.errors import Aborted, AlreadyExists, FailedPrecondition, NotFound, OutOfRange
 
 
 class OutOfStock(FailedPrecondition):
     """Fewer copies of the disc are left than were asked for."""
 
     reason = "OUT_OF_STOCK"
+
+
+class ConflictRetriesExhausted(Aborted):
+    """Others kept changing the discs first, and nothing was decided: ask again with the same reservation_id."""
+
+    reason = "CONFLICT_RETRIES_EXHAUSTED"
 
 
 class ReservationReleased(FailedPrecondition):

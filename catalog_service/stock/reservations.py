@@ -5,6 +5,7 @@ from uuid import UUID
 
 import asyncpg
 
+from catalog_service.metrics import StockStats
 from catalog_service.stock.changes import KEEP_CHANGES
 from catalog_service.stock.errors import RequestIdReused, ReservationDiscsDiffer, ReservationNotFound
 from catalog_service.stock.model import (
@@ -116,17 +117,21 @@ ROUNDS_MAX = 3
 class ReservationLedger:
     """Takes stock and gives it back."""
 
-    def __init__(self, *, database: Database) -> None:
+    def __init__(self, *, database: Database, stats: StockStats | None = None) -> None:
         self._database = database
+        self._stats = stats
 
     async def reserve_lines(self, requests: Sequence[ReservationRequest]) -> list[Reservation | ServiceError]:
         """Decides requests of several lines, one after the other; answers as reserve_singles does."""
         return [await self._reserve_lines(request) for request in requests]
 
     async def _reserve_lines(self, request: ReservationRequest) -> Reservation | ServiceError:
-        rows = await self._decide_lines(request) or await self._database.fetch(DECIDED, request.id, request.lines.ids)
+        rows = await self._decide_lines(request)
+        if rows and self._stats is not None:
+            self._stats.decided([_reservation(rows).refusal])
+        rows = rows or await self._database.fetch(DECIDED, request.id, request.lines.ids)
         await failpoints.reach("catalog.decided")
-        return _recorded(request, rows)
+        return recorded(request, rows)
 
     async def _decide_lines(self, request: ReservationRequest) -> list[asyncpg.Record]:
         async def reserve(connection: Connection) -> list[asyncpg.Record]:
@@ -172,6 +177,8 @@ class ReservationLedger:
             rows = await self._database.run(reserve)
         except asyncpg.UniqueViolationError:
             return {}
+        if self._stats is not None:
+            self._stats.decided([row["reason"] for row in rows])
         return {ids[row["place"] - 1]: _single(requests[row["place"] - 1], row) for row in rows}
 
     async def _recorded_singles(self, requests: Sequence[ReservationRequest]) -> dict[UUID, Reservation | ServiceError]:
@@ -179,7 +186,7 @@ class ReservationLedger:
         ids = [request.id for request in requests]
         rows = await self._database.fetch(DECIDED_SINGLES, disc_ids, ids)
         by_id = {row["reservation_id"]: row for row in rows}
-        return {request.id: _recorded(request, [by_id[request.id]]) for request in requests if request.id in by_id}
+        return {request.id: recorded(request, [by_id[request.id]]) for request in requests if request.id in by_id}
 
     async def release(self, request: ReleaseRequest) -> Reservation:
         """Gives a reservation's copies back once, or marks an id that was never seen so that a late reserve takes nothing.
@@ -236,8 +243,8 @@ def _single(request: ReservationRequest, row: asyncpg.Record) -> Reservation:
     return Reservation(request.id, state, [line], row["decide_time"], row["decide_time"])
 
 
-def _recorded(request: ReservationRequest, rows: Sequence[asyncpg.Record]) -> Reservation | ServiceError:
-    """What the ledger says for a request; a tombstone stands for any lines."""
+def recorded(request: ReservationRequest, rows: Sequence[asyncpg.Record]) -> Reservation | ServiceError:
+    """Answers what the ledger says for a request; a tombstone stands for any lines."""
     if rows[0]["fingerprint"] not in {None, request.fingerprint}:
         return RequestIdReused({"reservation_id": str(request.id)})
     return _reservation(rows)

@@ -1,7 +1,9 @@
-"""How stock is taken: reservations that arrive together are decided together."""
+"""How stock is taken: reservations that arrive together are decided together, or each by itself, as the strategy is."""
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from operator import attrgetter
+from typing import Protocol
 from uuid import UUID
 
 from catalog_service.stock.errors import RequestIdReused
@@ -11,6 +13,7 @@ from service_runtime.deadline import Deadline
 from service_runtime.distinct import commit_distinct
 from service_runtime.errors import ServiceError
 from service_runtime.group_commit import GroupCommit, GroupLimits
+from service_runtime.metrics import GroupStats
 
 Outcome = Reservation | ServiceError
 Lane = GroupCommit[ReservationRequest, Reservation]
@@ -18,8 +21,15 @@ _id: Callable[[ReservationRequest], UUID] = attrgetter("id")
 _lines: Callable[[ReservationRequest], bytes] = attrgetter("fingerprint")
 
 
+class StockStrategy(Protocol):
+    """Decides reservations one by one. Stock and ledger move together, an id is decided once, and all lines are taken or none."""
+
+    async def reserve_lines(self, requests: Sequence[ReservationRequest]) -> Sequence[Outcome]:
+        """Answers for each request, in their order, what was decided now or before, or the error that left it undecided."""
+
+
 class StockTaking:
-    """Sends each request to its lane: those of one line are decided in groups, those of several lines one by one beside them."""
+    """Sends each request to its lane: one for those of one line, one for those of several; they may be the same."""
 
     def __init__(self, *, singles: Lane, multiples: Lane) -> None:
         self._singles = singles
@@ -58,7 +68,7 @@ class StockTaking:
         return self._singles if len(request.lines.ids) == 1 else self._multiples
 
 
-def single_lane(ledger: ReservationLedger, limits: GroupLimits) -> Lane:
+def single_lane(ledger: ReservationLedger, limits: GroupLimits, stats: GroupStats | None = None) -> Lane:
     """Decides requests of one line in groups, each as one statement."""
 
     async def commit(requests: Sequence[ReservationRequest]) -> Sequence[Outcome]:
@@ -66,18 +76,19 @@ def single_lane(ledger: ReservationLedger, limits: GroupLimits) -> Lane:
             requests, identity=_id, content=_lines, reused=_reused, commit=ledger.reserve_singles
         )
 
-    return GroupCommit(commit=commit, keys=_discs, limits=limits)
+    return GroupCommit(commit=commit, keys=_discs, limits=limits, stats=stats)
 
 
-def multiple_lane(ledger: ReservationLedger, limits: GroupLimits) -> Lane:
-    """Decides requests of several lines, each as one statement, several at once unless they share a disc."""
+def multiple_lane(strategy: StockStrategy, limits: GroupLimits, stats: GroupStats | None = None) -> Lane:
+    """Decides requests of several lines one by one, several at once unless they share a disc."""
+    limits = replace(limits, group_size_max=1)
+    return GroupCommit(commit=strategy.reserve_lines, keys=_discs, limits=limits, stats=stats)
 
-    async def commit(requests: Sequence[ReservationRequest]) -> Sequence[Outcome]:
-        return await commit_distinct(
-            requests, identity=_id, content=_lines, reused=_reused, commit=ledger.reserve_lines
-        )
 
-    return GroupCommit(commit=commit, keys=_discs, limits=limits)
+def contending_lane(strategy: StockStrategy, limits: GroupLimits, stats: GroupStats | None = None) -> Lane:
+    """Decides requests one by one, several at once also of one disc: the database settles who comes first."""
+    limits = replace(limits, group_size_max=1)
+    return GroupCommit(commit=strategy.reserve_lines, keys=lambda _: (), limits=limits, stats=stats)
 
 
 def _discs(request: ReservationRequest) -> Iterable[UUID]:

@@ -21,6 +21,10 @@ MAKE = (
     Variable("CATALOG_PORT", "`50051`", "`make run`: the catalog's port."),
     Variable("CUSTOMER_PORT", "`50052`", "`make run`: the customer service's port."),
     Variable("ORDER_PORT", "`50053`", "`make run`: the order service's port."),
+    Variable("CATALOG_METRICS_PORT", "any free port", "`make run`: the port of the catalog's metrics."),
+    Variable("CUSTOMER_METRICS_PORT", "any free port", "`make run`: the port of the customer service's metrics."),
+    Variable("ORDER_METRICS_PORT", "any free port", "`make run`: the port of the order service's metrics."),
+    Variable("TOP_ONCE", "none", "`make top`: 1 shows one frame and ends."),
     Variable(
         "PG_BIN",
         "none",
@@ -34,6 +38,11 @@ MAKE = (
         "none",
         "`make bench`: anything but 0 measures the most important things only, within three minutes.",
     ),
+    Variable(
+        "EXPERIMENT_QUICK",
+        "none",
+        "`make experiment`: anything but 0 measures a part of the experiment, within five minutes.",
+    ),
     Variable("CHAOS_MINUTES", "`1`", "`make chaos`: how long the nemesis strikes."),
     Variable("CHAOS_SEED", "a new one", "`make chaos`: repeats the faults and the load of an earlier run."),
     Variable("CATALOG_ADDR", "of `.shop/shop.env`", "`make ghz`: the catalog to load, as host:port."),
@@ -44,6 +53,11 @@ COMPOSE = (
     Variable("CUSTOMER_PORT", "`50052`", "The customer service's port on 127.0.0.1."),
     Variable("ORDER_PORT", "`50053`", "The order service's port on 127.0.0.1."),
     Variable("SHOP_IMAGE", "`record-shop:local`", "The name that the services' image is built under."),
+    Variable(
+        "OTEL_EXPORTER_OTLP_ENDPOINT", "none", "Where all services send their traces, such as `http://collector:4317`."
+    ),
+    Variable("OTEL_TRACES_SAMPLER", "`parentbased_always_on`", "Which calls all services trace."),
+    Variable("OTEL_TRACES_SAMPLER_ARG", "`1`", "The share of calls that a `traceidratio` sampler chooses."),
     Variable("POSTGRES_ADMIN_PASSWORD", "not shown", "The superuser's password, as of the first start."),
     Variable("CATALOG_OWNER_PASSWORD", "not shown", "The password of the role that owns the catalog's tables."),
     Variable("CATALOG_SERVICE_PASSWORD", "not shown", "The password of the catalog's role."),

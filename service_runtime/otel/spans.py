@@ -124,12 +124,12 @@ class Spans:
             yield span
 
     @contextmanager
-    def linked(self, name: str, origin: TraceParent | None) -> Iterator[OtelSpan | None]:
-        """A span in a trace of its own for what somebody else began, perhaps long ago; None if it is not recorded."""
-        if not (origin.is_sampled if origin is not None else self.wants(None)):
+    def linked(self, name: str, origins: Sequence[TraceParent]) -> Iterator[OtelSpan | None]:
+        """A span in a trace of its own for what others began, perhaps long ago; None if it is not recorded."""
+        links = [remote(origin) for origin in origins if origin.is_sampled]
+        if not (links or (not origins and self.wants(None))):
             yield None
             return
-        links = [] if origin is None else [remote(origin)]
         with self.current(self.start(name, SpanKind.INTERNAL, parent=None, links=links)) as span:
             yield span
 

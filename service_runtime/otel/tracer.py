@@ -35,6 +35,7 @@ class OtelTracer:
         """Gives work that is done for several at once one span: the first one's child, linked with all of them, both ways."""
         return self._spans.group(spans, size)
 
-    def linked(self, name: str, origin: str | None) -> AbstractContextManager[OtelSpan | None]:
-        """Gives work that somebody else began a span in a trace of its own, linked to where it began."""
-        return self._spans.linked(name, TraceParent.read(origin))
+    def linked(self, name: str, origins: Sequence[str]) -> AbstractContextManager[OtelSpan | None]:
+        """Gives work that others began a span in a trace of its own, linked to where it began."""
+        read = [TraceParent.read(origin) for origin in origins]
+        return self._spans.linked(name, [origin for origin in read if origin is not None])

@@ -8,7 +8,7 @@ from tests.chaos.stage import Stage
 
 READ_TIMEOUT_S = 60.0
 OPEN_ORDERS = "SELECT count(*) FROM orders WHERE status IN ('PENDING', 'CANCELLING')"
-OPEN_WORK = "SELECT count(*) FROM open_work"
+OPEN_WORK = "SELECT (SELECT count(*) FROM open_work) + (SELECT count(*) FROM order_queue)"
 ORDERS = """
 SELECT order_id, customer_id, request_id, status, disc_id, quantity, price_cents
 FROM audit.orders WHERE customer_id = ANY ($1::uuid[]) ORDER BY order_id, disc_id
@@ -78,7 +78,7 @@ class Books:
 
 
 async def open_count(stage: Stage) -> tuple[int, int]:
-    """How many orders are not final, and how many rows the journal has."""
+    """How many orders are not final, and how many rows the journal and the queue have."""
     orders = await stage.orders.fetchval(OPEN_ORDERS, timeout=READ_TIMEOUT_S)
     return int(orders), int(await stage.orders.fetchval(OPEN_WORK, timeout=READ_TIMEOUT_S))
 

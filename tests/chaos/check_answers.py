@@ -8,6 +8,7 @@ from tests.chaos.history import (
     CANCELLED,
     CANCELLING,
     CONFIRMED,
+    PENDING,
     REJECTED,
     REUSED,
     SOLD_OUT,
@@ -32,7 +33,7 @@ NOTHING_DONE = frozenset({"NOT_ACCEPTED", "OVERLOADED"})
 # How far an order had come for an answer to be given.
 RANKS = {
     "ORDER_NOT_FOUND": 0,
-    "PENDING": 1,
+    PENDING: 1,
     CONFIRMED: 2,
     SOLD_OUT: 2,
     REJECTED: 2,
@@ -58,10 +59,12 @@ def one_order_for_each_request(history: History, books: Books) -> Iterator[Viola
 def acknowledged_orders_are_there(history: History, books: Books) -> Iterator[Violation]:
     """Who was told that an order is CONFIRMED finds it, with the same content; it is CANCELLED only if somebody asked for that."""
     for subject, calls in history.calls.items():
+        order = books.orders.get(subject)
+        if order is None and any(call.op is Op.CREATE and call.outcome == PENDING for call in calls):
+            yield about("acknowledged is there", subject, "told to be PENDING, and not there", history, books)
         told = [call for call in calls if call.op is not Op.MOVE and call.outcome in BOUGHT]
         if not told:
             continue
-        order = books.orders.get(subject)
         if order is None:
             yield about("acknowledged is there", subject, "acknowledged, and not there", history, books)
             continue

@@ -44,7 +44,7 @@ def orders_are_final(history: History, books: Books) -> Iterator[Violation]:
         if order.status not in {CONFIRMED, REJECTED, CANCELLED}:
             yield about("orders final", subject, f"still {order.status}", history, books)
     if books.open_work:
-        yield Violation("orders final", "open_work", f"{books.open_work} rows are left in the journal")
+        yield Violation("orders final", "open_work", f"{books.open_work} rows are left in the journal and the queue")
 
 
 def nobody_ordered_what_was_not_asked_for(history: History, books: Books) -> Iterator[Violation]:

@@ -144,7 +144,9 @@ class Desk:
 
 def _request(wish: Wish) -> order_pb2.CreateOrderRequest:
     lines = [order_pb2.OrderLineRequest(disc_id=disc_id, quantity=quantity) for disc_id, quantity in wish.lines]
-    return order_pb2.CreateOrderRequest(customer_id=wish.customer_id, request_id=wish.request_id, lines=lines)
+    return order_pb2.CreateOrderRequest(
+        customer_id=wish.customer_id, request_id=wish.request_id, lines=lines, mode=wish.mode
+    )
 
 
 def _lines(order: order_pb2.Order) -> Lines:

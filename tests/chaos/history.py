@@ -10,6 +10,7 @@ from typing import NamedTuple
 from uuid import UUID
 
 from order_service.model import order_id_for
+from recordshop.order.v1 import order_pb2
 
 # Lines, or a movement, by disc: each disc once, in the order of their ids.
 Lines = tuple[tuple[str, int], ...]
@@ -19,6 +20,7 @@ SOLD_OUT = "OUT_OF_STOCK"
 REUSED = "REQUEST_ID_REUSED"
 CONFIRMED, CANCELLING, CANCELLED = "CONFIRMED", "CANCELLING", "CANCELLED"
 REJECTED = "REJECTED"
+PENDING = "PENDING"
 APPLIED = "APPLIED"
 # These leave open what became of a request; whoever wants to know asks again.
 UNDECIDED = frozenset(
@@ -28,7 +30,7 @@ UNDECIDED = frozenset(
         "ORDER_CANCELLING",
         "NOT_ACCEPTED",
         "OVERLOADED",
-        "PENDING",
+        PENDING,
         CANCELLING,
         "GRPC_UNAVAILABLE",
         "GRPC_DEADLINE_EXCEEDED",
@@ -49,11 +51,12 @@ class Op(StrEnum):
 
 @dataclass(frozen=True)
 class Wish:
-    """One payload under one request_id."""
+    """One payload under one request_id; in whatever mode it is asked for, it is the same wish."""
 
     customer_id: str
     request_id: str
     lines: Lines
+    mode: order_pb2.OrderMode.ValueType = field(default=order_pb2.ORDER_MODE_SYNC, compare=False)
 
     @cached_property
     def order_id(self) -> str:

@@ -2,8 +2,9 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from recordshop.order.v1 import order_pb2
 from tests.chaos.history import CONFIRMED, Call, Wish
 from tests.chaos.shopper import Shopper
 
@@ -12,11 +13,43 @@ HURRY_TIMEOUT_S = 0.03
 BATCH_MAX = 8
 DELIVERY = (5, 40)
 LOSS_MAX = 5
+MODES = (order_pb2.ORDER_MODE_SYNC, order_pb2.ORDER_MODE_ASYNC, order_pb2.ORDER_MODE_HYBRID)
 
 
 async def order(shopper: Shopper) -> None:
     """An order, repeated until it is answered."""
     await shopper.buy(shopper.wish(), "order")
+
+
+async def queued(shopper: Shopper) -> None:
+    """An async order, asked for until it is decided."""
+    await shopper.buy(shopper.wish(order_pb2.ORDER_MODE_ASYNC), "queued")
+
+
+async def queue_and_leave(shopper: Shopper) -> None:
+    """An async order by someone who asks once."""
+    await shopper.desk.create(shopper.wish(order_pb2.ORDER_MODE_ASYNC), shopper.replica(), "queue and leave")
+
+
+async def hybrid(shopper: Shopper) -> None:
+    """A hybrid order, asked for until it is decided."""
+    await shopper.buy(shopper.wish(order_pb2.ORDER_MODE_HYBRID), "hybrid")
+
+
+async def all_modes(shopper: Shopper) -> None:
+    """The same request in each mode, at once."""
+    wish = shopper.wish()
+    asks = [
+        shopper.buy(replace(wish, mode=mode), order_pb2.OrderMode.Name(mode), number % len(shopper.desk.replicas))
+        for number, mode in enumerate(MODES)
+    ]
+    await asyncio.gather(*asks)
+
+
+async def mixed_batch(shopper: Shopper) -> None:
+    """Several orders in one call, each in a mode of its own; what is undecided is asked for again."""
+    wishes = [shopper.wish(shopper.rng.choice(MODES)) for _ in range(shopper.rng.randint(2, BATCH_MAX))]
+    await _place_all(shopper, wishes, lambda left, replica: shopper.desk.batch(left, replica, "mixed batch"))
 
 
 async def duplicates(shopper: Shopper) -> None:
@@ -125,6 +158,11 @@ class Kind:
 
 KINDS: Mapping[str, Kind] = {
     "order": Kind(order, 30),
+    "queued": Kind(queued, 8),
+    "queue_and_leave": Kind(queue_and_leave, 5),
+    "hybrid": Kind(hybrid, 6),
+    "all_modes": Kind(all_modes, 5),
+    "mixed_batch": Kind(mixed_batch, 3),
     "duplicates": Kind(duplicates, 14),
     "two_payloads": Kind(two_payloads, 8),
     "used_id": Kind(used_id, 4),

@@ -76,6 +76,13 @@ MUTANTS: Mapping[str, Mutant] = {
         lags=("order.taken_in=0.5:0.8",),
         fault_interval_s=0.5,
     ),
+    "queue_is_closed_first": Mutant(
+        "a queued order is in line until it is decided",
+        {"queue_and_leave": 1},
+        faults={"kill": 3, "half_open": 2, "cut": 2},
+        lags=("order.stock_answered=0.5:0.8",),
+        fault_interval_s=0.5,
+    ),
     "release_comes_first": Mutant(
         "a cancel marks the order before it gives the copies back",
         {"order": 3, "cancel_and_leave": 6, "delivery": 1},

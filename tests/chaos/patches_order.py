@@ -3,11 +3,13 @@
 from collections.abc import Callable, Mapping, Sequence
 from uuid import UUID, uuid4
 
-from order_service import intake, model, repository
+from order_service import intake, model, order_queue, repository
 from order_service.cancellation import OrderCancellation
 from order_service.journal import OpenWork
 from order_service.model import Order, OrderDraft, OrderStatus, Refused, RejectionReason
+from order_service.order_queue import QueuedGroup
 from order_service.processing import OrderProcessing
+from order_service.queue_worker import QueueWorker
 from order_service.recovery import Recovery
 from order_service.return_model import CancelRequest
 from service_runtime import failpoints, quantities
@@ -17,6 +19,7 @@ from tests.chaos.patches import cut_out, put
 
 _cancel = OrderCancellation._cancel
 _drive = Recovery._drive
+_settle = QueueWorker._settle
 
 
 def ids_are_invented() -> None:
@@ -36,6 +39,17 @@ def status_is_overwritten() -> None:
 def journal_is_not_written() -> None:
     """Orders are taken in without a row in the journal."""
     cut_out(intake, "INSERT", "HAVING count(*) > 0", "HAVING false")
+
+
+def queue_is_closed_first() -> None:
+    """A worker takes orders out of the queue before it has them decided."""
+
+    async def settle(self: QueueWorker, partition: int, groups: Sequence[QueuedGroup]) -> bool:
+        await self._queue.close(partition, groups)
+        return await _settle(self, partition, groups)
+
+    cut_out(order_queue, "CLOSE", " AND orders.status = 'PENDING'", " AND false")
+    put(QueueWorker, "_settle", settle)
 
 
 def release_comes_first() -> None:
@@ -93,6 +107,7 @@ MUTANTS: Mapping[str, Callable[[], None]] = {
     "ids_are_invented": ids_are_invented,
     "status_is_overwritten": status_is_overwritten,
     "journal_is_not_written": journal_is_not_written,
+    "queue_is_closed_first": queue_is_closed_first,
     "release_comes_first": release_comes_first,
     "memory_refuses": memory_refuses,
     "recovery_rejects": recovery_rejects,

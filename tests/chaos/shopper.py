@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
+from recordshop.order.v1 import order_pb2
 from tests.chaos.desk import Desk
 from tests.chaos.history import Call, Lines, Wish
 
@@ -51,9 +52,9 @@ class Shopper:
         chosen = {self.rng.choices(discs, weights)[0] for _ in range(count)}
         return tuple((disc, self.rng.randint(1, QUANTITY_MAX)) for disc in sorted(chosen, key=UUID))
 
-    def wish(self, lines: Lines | None = None) -> Wish:
+    def wish(self, mode: order_pb2.OrderMode.ValueType = order_pb2.ORDER_MODE_SYNC) -> Wish:
         """Something to buy, under a request_id of its own."""
-        wish = Wish(self._customer_id, self.new_id("order"), lines or self.lines())
+        wish = Wish(self._customer_id, self.new_id("order"), self.lines(), mode)
         self._wishes.append(wish)
         return wish
 

@@ -30,6 +30,7 @@ RECOVERY = {
     "RECOVERY_LEASE_S": "1.5",
     "RECOVERY_BACKOFF_MAX_S": "3.0",
 }
+QUEUE = {"QUEUE_LEASE_S": "1.5", "QUEUE_POLL_S": "0.2", "BREAKER_OPEN_S": "1.0"}
 DATABASE = {"POSTGRES_POOL_SIZE_MAX": "8", "LOG_LEVEL": "warning"}
 
 
@@ -101,7 +102,7 @@ async def _start(
             databases=databases,
             settings={
                 **dict.fromkeys(PEERS, DATABASE),
-                "order": {**DATABASE, **NEIGHBOURS, **RECOVERY, **addresses},
+                "order": {**DATABASE, **NEIGHBOURS, **RECOVERY, **QUEUE, **addresses},
             },
             programs={
                 service: ("-m", "tests.chaos.entry", *entry, f"{service}_service") for service in ("order", *PEERS)

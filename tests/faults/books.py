@@ -20,6 +20,13 @@ RETURNED_OF_ORDER = "SELECT coalesce(sum(returned), 0)::integer FROM audit.order
 RETURNED_OF_LEDGER = "SELECT coalesce(sum(returned), 0)::integer FROM audit.reservations WHERE reservation_id = $1"
 WORK_OF_ORDER = "SELECT id, attempts, next_attempt_time FROM open_work WHERE $1 = ANY (order_ids) ORDER BY create_time"
 
+OPEN = "SELECT (SELECT count(*) FROM open_work) + (SELECT count(*) FROM order_queue)"
+QUEUED = "SELECT partition, position FROM order_queue WHERE $1 = ANY (order_ids)"
+LEASES = """
+SELECT worker_id, array_agg(partition ORDER BY partition) AS partitions FROM queue_leases
+WHERE lease_end_time > now() GROUP BY worker_id
+"""
+
 # Pools, because a test may end their connections along with the services'. The class is generic for type checkers only.
 Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
 
@@ -68,11 +75,20 @@ class Books:
         await self.orders.execute("UPDATE open_work SET next_attempt_time = now()")
 
     async def open_work(self) -> int:
-        """Counts the rows in the journal."""
-        return int(await self.orders.fetchval("SELECT count(*) FROM open_work"))
+        """Counts the rows in the journal and in the queue."""
+        return int(await self.orders.fetchval(OPEN))
+
+    async def queued(self, order_id: str) -> tuple[int, int] | None:
+        """Answers the partition and the position that an order waits at."""
+        row = await self.orders.fetchrow(QUEUED, UUID(order_id))
+        return None if row is None else (row["partition"], row["position"])
+
+    async def leases(self) -> dict[UUID, list[int]]:
+        """Answers the partitions that each worker holds."""
+        return {row["worker_id"]: row["partitions"] for row in await self.orders.fetch(LEASES)}
 
     async def nothing_open(self) -> None:
-        """Waits until the journal is empty: whatever was begun has ended."""
+        """Waits until the journal and the queue are empty: whatever was begun has ended."""
         await eventually(self.open_work, lambda count: count == 0)
 
     async def stock(self, disc_id: str) -> int:

@@ -47,6 +47,8 @@ SETTINGS = {
     "RECOVERY_INTERVAL_S": "0.1",
     "RECOVERY_LEASE_S": "1.5",
     "RECOVERY_BACKOFF_MAX_S": "1.5",
+    "QUEUE_LEASE_S": "1",
+    "QUEUE_POLL_S": "0.1",
 }
 
 Lines = Mapping[str, int]
@@ -138,11 +140,18 @@ class Stage:
         """The id that the customer's order with this request_id has, or will have."""
         return str(order_id_for(UUID(customer_id or self.customer_id), request_id))
 
-    def request(self, request_id: str, lines: Lines, *, customer_id: str | None = None) -> order_pb2.CreateOrderRequest:
+    def request(
+        self,
+        request_id: str,
+        lines: Lines,
+        *,
+        customer_id: str | None = None,
+        mode: order_pb2.OrderMode.ValueType = order_pb2.ORDER_MODE_UNSPECIFIED,
+    ) -> order_pb2.CreateOrderRequest:
         """The request of the stage's customer, or of another."""
         asked = [order_pb2.OrderLineRequest(disc_id=disc_id, quantity=quantity) for disc_id, quantity in lines.items()]
         return order_pb2.CreateOrderRequest(
-            customer_id=customer_id or self.customer_id, lines=asked, request_id=request_id
+            customer_id=customer_id or self.customer_id, lines=asked, request_id=request_id, mode=mode
         )
 
     async def place(
@@ -151,11 +160,12 @@ class Stage:
         lines: Lines,
         *,
         customer_id: str | None = None,
+        mode: order_pb2.OrderMode.ValueType = order_pb2.ORDER_MODE_UNSPECIFIED,
         stub: "OrderServiceAsyncStub | None" = None,
         timeout_s: float = CALL_TIMEOUT_S,
     ) -> order_pb2.Order:
         """Asks once for an order; raises a ShopError."""
-        request = self.request(request_id, lines, customer_id=customer_id)
+        request = self.request(request_id, lines, customer_id=customer_id, mode=mode)
         try:
             return await (stub or self.shop.order).CreateOrder(request, timeout=timeout_s)
         except grpc.aio.AioRpcError as error:

@@ -43,7 +43,7 @@ def _all(task: Task, word: str) -> Task:
 
 
 def find(world: World, state: State, task: Task) -> list[Next]:
-    """`order_service.placement.GroupPlacer._existing` and `order_service.repository.FIND`: no answer about the customer.
+    """`order_service.admission.Admission._existing` and `order_service.repository.FIND`: no answer about the customer.
 
     Where there is no order, the caller is told so, and nothing has happened.
     """
@@ -69,7 +69,7 @@ def _touched(world: World, state: State) -> State:
 
 
 def draft(world: World, state: State, task: Task) -> list[Next]:
-    """`order_service.placement.GroupPlacer._placements`: what is probably sold out is asked about; the model may think so of anything."""
+    """`order_service.placement.GroupPlacer._deny_sold_out`: what is probably sold out is asked about; the model may think so of any."""
     if not world.rules.pending_first:
         return _ask_first(world, state, task)
     if not world.sold_out_way:

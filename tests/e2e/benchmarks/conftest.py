@@ -9,7 +9,6 @@ import pytest
 from benchmarks.ghz import Ghz
 from benchmarks.h2load import H2load
 from benchmarks.load import LoadGenerator
-from benchmarks.plan import smallest_plan
 from benchmarks.stage import Stage, opened_stage
 from tests.support.go_tools import GHZ, GoMissing, find_or_install
 from tests.support.load_clients import CLIENTS
@@ -19,7 +18,7 @@ from tests.support.load_clients import CLIENTS
 async def stage(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stage]:
     """PostgreSQL with the template of a shop; each test opens shops of its own names on it."""
     folder: Path = tmp_path_factory.mktemp("stage")
-    async with opened_stage(smallest_plan(), folder) as stage:
+    async with opened_stage(folder, customers=50, discs=20) as stage:
         yield stage
 
 

@@ -6,14 +6,14 @@ from typing import Any
 
 import pytest
 
-from benchmarks.bench import run_bench, write_json
+from benchmarks.bench import run_bench
 from benchmarks.blocks import WARM_UP
+from benchmarks.json_file import write_json
 from benchmarks.picture import PANELS, draw
 from benchmarks.plan import smallest_plan
 from benchmarks.progress import Progress
 from benchmarks.report import Report
-from tests.support.go_tools import GHZ, GoMissing, find_or_install
-from tests.support.load_clients import CLIENTS
+from tests.support.load_clients import skip_without_client
 
 # The first build of a Go program takes minutes.
 pytestmark = pytest.mark.timeout(900)
@@ -41,18 +41,14 @@ SERVICES = {"catalog_service", "customer_service", "order_service"}
 
 @pytest.fixture(scope="module")
 async def report(tmp_path_factory: pytest.TempPathFactory) -> Report:
-    if CLIENTS == ("ghz",):
-        try:
-            find_or_install(GHZ)
-        except GoMissing as missing:
-            pytest.skip(str(missing))
+    skip_without_client()
     return await run_bench(smallest_plan(), tmp_path_factory.mktemp("bench"), Progress())
 
 
 @pytest.fixture(scope="module")
 def told(report: Report, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     path = tmp_path_factory.mktemp("report") / "bench.json"
-    write_json(report, path)
+    write_json(report.as_json(), path)
     read: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     return read
 

@@ -1,10 +1,11 @@
-"""The README's grpcurl lines, run as they stand; only the shop's addresses are the tests' own.
+"""The README's grpcurl lines and its Python, run as they stand; only the shop's addresses are the tests' own.
 
 A block with a comment that begins with `# Refused` shows an error: its last command must be answered with one. One that begins with `# For`
 shows a stream without an end, which the command's own time ends.
 """
 
 import re
+import sys
 from pathlib import Path
 
 import grpc
@@ -35,3 +36,11 @@ def test_the_commands_work_as_they_stand(block: str, grpcurl: Path, local_shop: 
         assert (done.returncode, bool(done.stdout)) == (DEADLINE_EXIT, True), done.stderr
     else:
         assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("program", blocks_of("README.md", "python"))
+def test_the_python_client_buys_as_it_stands(program: str, local_shop: LocalShop, tmp_path: Path) -> None:
+    (tmp_path / "buy.py").write_text(with_addresses_of(local_shop, program), encoding="utf-8")
+    done = run_commands(f"PYTHONPATH=. {sys.executable} {tmp_path}/buy.py", programs={}, folder=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert re.fullmatch(r"[0-9a-f-]{36} 5998\n", done.stdout)

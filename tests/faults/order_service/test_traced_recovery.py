@@ -41,11 +41,11 @@ async def traced_stage(postgres: Provisioned, receiver: OtlpReceiver) -> AsyncIt
     drop_databases(postgres.server, databases)
 
 
-async def recovery_of(receiver: OtlpReceiver, trace_id: str) -> list[ReceivedSpan]:
-    """The recovery that is linked to this trace, and what it did."""
+async def recovery_of(receiver: OtlpReceiver, trace_id: str, name: str = RECOVERY) -> list[ReceivedSpan]:
+    """The recovery, or the work of another name, that is linked to this trace, and what it did."""
 
     def linked(spans: list[ReceivedSpan]) -> list[ReceivedSpan]:
-        return [span for span in spans if span.name == RECOVERY and trace_id in {link for link, _ in span.links}]
+        return [span for span in spans if span.name == name and trace_id in {link for link, _ in span.links}]
 
     [recovery] = linked(await receiver.until(lambda spans: bool(linked(spans))))
     return [recovery, *(span for span in receiver.spans if span.parent_id == recovery.span_id)]
@@ -93,4 +93,21 @@ async def test_recovery_of_a_cancel_is_linked_to_the_call_that_cancelled(
     recovery, *steps = await recovery_of(receiver, trace_id)
     assert recovery.trace_id != trace_id
     assert "recordshop.catalog.v1.StockService/ReleaseStock" in {span.name for span in steps}
+    await stage.promise_kept(disc_id)
+
+
+async def test_a_queued_orders_decision_is_linked_to_the_call_that_queued_it(
+    traced_stage: Stage, receiver: OtlpReceiver
+) -> None:
+    stage, trace_id = traced_stage, token_hex(16)
+    disc_id = await stage.disc(stock=3)
+    await stage.shop.order.CreateOrder(
+        stage.request("queued", {disc_id: 1}, mode=order_pb2.ORDER_MODE_ASYNC),
+        timeout=TIMEOUT_S,
+        metadata=(("traceparent", f"00-{trace_id}-{token_hex(8)}-01"),),
+    )
+    decision, *steps = await recovery_of(receiver, trace_id, "queue")
+    assert decision.parent_id == ""
+    assert decision.trace_id != trace_id
+    assert "recordshop.catalog.v1.StockService/BatchReserveStock" in {span.name for span in steps}
     await stage.promise_kept(disc_id)

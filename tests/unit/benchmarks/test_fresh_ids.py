@@ -30,7 +30,7 @@ def handler_of(request: type[Any]) -> Callable[[Any], Awaitable[Any]]:
 
 
 async def decoder(method: str, request: type[Any]) -> Callable[[bytes], Any]:
-    interceptor = FreshIds(customer_ids=CUSTOMERS, disc_ids=DISCS)
+    interceptor = FreshIds(customer_ids=CUSTOMERS, discs={ANY_DISC: DISCS})
     handler = await interceptor.intercept_service(handler_of(request), Details(f"/{SERVICE}/{method}"))  # type: ignore[arg-type]
     again = await interceptor.intercept_service(handler_of(request), Details(f"/{SERVICE}/{method}"))  # type: ignore[arg-type]
     assert again.request_deserializer is handler.request_deserializer or method == "GetOrder"
@@ -82,5 +82,5 @@ async def test_a_method_that_the_server_has_not_stays_unknown(method: str) -> No
     async def nobody(details: Any) -> None:
         return None
 
-    interceptor = FreshIds(customer_ids=CUSTOMERS, disc_ids=DISCS)
+    interceptor = FreshIds(customer_ids=CUSTOMERS, discs={ANY_DISC: DISCS})
     assert await interceptor.intercept_service(nobody, Details(f"/{SERVICE}/{method}")) is None  # type: ignore[arg-type]

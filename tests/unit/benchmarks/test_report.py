@@ -7,10 +7,10 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from benchmarks.audit import Verdict
-from benchmarks.bench import write_json
 from benchmarks.errors import BenchmarkFailed
 from benchmarks.figures import RatioSpec
 from benchmarks.folder import bench_folder
+from benchmarks.json_file import write_json
 from benchmarks.picture import PANELS, draw
 from benchmarks.report import Report, table
 from benchmarks.results import Results
@@ -53,7 +53,7 @@ def a_report(results: Results) -> Report:
 def test_the_report_has_every_key_and_every_raw_round(tmp_path: Path) -> None:
     results = Results(rounds=some_rounds(), ratios=RATIOS, resident_mb={"together": 200.0})
     results.judge("main", AGREES)
-    write_json(a_report(results), tmp_path / "bench.json")
+    write_json(a_report(results).as_json(), tmp_path / "bench.json")
     told = json.loads((tmp_path / "bench.json").read_text(encoding="utf-8"))
     assert told["ratios"] == {"vs_pgbench": 4.0, "batch_1000_vs_pgbench": 40.0}
     assert told["ratio_spreads"]["vs_pgbench"] == {"low": 4.0, "high": 4.0, "rounds": 3}

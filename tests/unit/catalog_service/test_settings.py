@@ -38,3 +38,32 @@ def test_all_faulty_settings_are_named_at_once(
         "setting PAGE_SIZE_MAX",
         "setting BATCH_SIZE_MAX",
     }
+
+
+@pytest.mark.parametrize(
+    ("given", "strategy"),
+    [
+        ({}, "grouped"),
+        ({"STOCK_STRATEGY": "atomic"}, "atomic"),
+        ({"STOCK_STRATEGY": "pessimistic", "USE_OPTIMISTIC_CC": "false"}, "pessimistic"),
+        ({"USE_OPTIMISTIC_CC": "true"}, "optimistic"),
+        ({"STOCK_STRATEGY": "optimistic", "USE_OPTIMISTIC_CC": "true"}, "optimistic"),
+    ],
+)
+def test_two_settings_name_one_strategy(monkeypatch: pytest.MonkeyPatch, given: dict[str, str], strategy: str) -> None:
+    for name, value in given.items():
+        monkeypatch.setenv(name, value)
+    assert load_settings(CatalogSettings).strategy == strategy
+
+
+@pytest.mark.parametrize(("strategy", "flag"), [("grouped", "true"), ("atomic", "true"), ("optimistic", "false")])
+def test_settings_that_name_different_strategies_are_both_named(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], strategy: str, flag: str
+) -> None:
+    monkeypatch.setenv("STOCK_STRATEGY", strategy)
+    monkeypatch.setenv("USE_OPTIMISTIC_CC", flag)
+    with pytest.raises(SystemExit):
+        load_settings(CatalogSettings)
+    said = capsys.readouterr().err
+    assert f"STOCK_STRATEGY={strategy}" in said
+    assert f"USE_OPTIMISTIC_CC={flag}" in said

@@ -73,6 +73,13 @@ def test_every_image_has_a_tag(service: Service) -> None:
 
 
 @pytest.mark.parametrize("name", SERVICES)
+def test_metrics_are_answered_inside_the_networks_and_not_published(name: str) -> None:
+    port = services()[name]["environment"]["METRICS_PORT"]
+    assert SETTINGS[name].model_fields["metrics_address"].default is None
+    assert not any(str(port) in published for published in services()[name]["ports"])
+
+
+@pytest.mark.parametrize("name", SERVICES)
 def test_ports_are_published_on_loopback_alone_and_can_be_chosen(name: str) -> None:
     port = SERVICES[name]
     assert services()[name]["ports"] == [f"127.0.0.1:{port}:{port}"]

@@ -37,6 +37,7 @@ REASONS = [
     (CODE.FAILED_PRECONDITION, "STOCK_ABOVE_MAXIMUM", errors.StockAboveMaximum),
     (CODE.FAILED_PRECONDITION, "STOCK_BELOW_ZERO", errors.StockBelowZero),
     (CODE.ABORTED, "ETAG_MISMATCH", errors.EtagMismatch),
+    (CODE.ABORTED, "CONFLICT_RETRIES_EXHAUSTED", errors.ConflictRetriesExhausted),
     (CODE.OUT_OF_RANGE, "REVISION_AHEAD", errors.RevisionAhead),
     (CODE.OUT_OF_RANGE, "REVISION_TOO_OLD", errors.RevisionTooOld),
     (CODE.RESOURCE_EXHAUSTED, "OVERLOADED", errors.Overloaded),

@@ -3,13 +3,19 @@
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from contextvars import ContextVar
 from dataclasses import replace
 
 import pytest
+from prometheus_client import CollectorRegistry, generate_latest
 
+from local_shop.scrape import Scrape
 from service_runtime.deadline import Deadline
 from service_runtime.errors import Internal, NotAccepted, Overloaded, ServiceError
 from service_runtime.group_commit import GroupCommit, GroupLimits
+from service_runtime.metric_export import PagesCollector
+from service_runtime.metric_page import Page
+from service_runtime.metrics import REASONS, ServiceMetrics
 
 LIMITS = GroupLimits(group_size_max=100, waiting_max=1_000, in_flight_max=1, drain_timeout_s=5.0)
 TIMEOUT_S = 10.0
@@ -238,3 +244,62 @@ async def test_closing_refuses_who_waits_and_lets_the_group_under_way_end() -> N
         await waiting
     with pytest.raises(NotAccepted):
         await lane.submit("a:3", soon())
+
+
+async def test_groups_and_refusals_are_counted_as_they_happen() -> None:
+    metrics = ServiceMetrics(Page(), service="test", methods=[], lanes=["lane"])
+    bench = Bench()
+    limits = replace(LIMITS, waiting_max=2)
+
+    def seen() -> Scrape:
+        registry = CollectorRegistry()
+        registry.register(PagesCollector([metrics.page]))
+        return Scrape.of(generate_latest(registry).decode())
+
+    async with GroupCommit(
+        commit=bench.commit, keys=lambda entry: [entry[0]], limits=limits, stats=metrics.lane("lane")
+    ) as lane:
+        callers = await submitted(lane, "a:1", "a:2")
+        _, first = await bench.group()
+        late = await submitted(lane, "b:1", deadline=Deadline.after(0.0))
+        callers += await submitted(lane, "b:2")
+        with pytest.raises(Overloaded):
+            await lane.submit("b:3", soon())
+        assert seen().total("recordshop_queue_length") == 2
+        assert seen().total("recordshop_queue_length_max") == 2
+        assert seen().total("recordshop_groups_in_flight") == 1
+        first.set_result(None)
+        _, second = await bench.group()
+        second.set_result(None)
+        await asyncio.gather(*callers)
+        with pytest.raises(NotAccepted):
+            await late[0]
+    with pytest.raises(NotAccepted):
+        await lane.submit("c:1", soon())
+    told = seen()
+    assert told.total("recordshop_group_size_count") == told.total("recordshop_group_commit_seconds_count") == 2
+    assert told.total("recordshop_group_wait_seconds_count") == 2
+    assert told.total("recordshop_group_size_sum") == 3
+    assert told.total("recordshop_queue_length") == told.total("recordshop_groups_in_flight") == 0
+    refused = {reason: told.total("recordshop_refusals_total", lane="lane", reason=reason) for reason in REASONS}
+    assert refused == {"overloaded": 1, "expired": 1, "closing": 1}
+
+
+async def test_a_group_runs_in_nobodys_context_and_so_does_the_next_one() -> None:
+    caller: ContextVar[str] = ContextVar("caller", default="nobody")
+    seen: list[str] = []
+
+    async def commit(entries: Sequence[int]) -> Sequence[int]:
+        seen.append(caller.get())
+        await asyncio.sleep(0)
+        return entries
+
+    async def ask(lane: GroupCommit[int, int], entry: int) -> int:
+        caller.set("somebody")
+        return await lane.submit(entry, Deadline.after(TIMEOUT_S))
+
+    # One key for all: each group begins when the one before it ends.
+    limits = GroupLimits(group_size_max=1, waiting_max=10, in_flight_max=1, drain_timeout_s=TIMEOUT_S)
+    async with GroupCommit(commit=commit, keys=lambda _: ["key"], limits=limits) as lane:
+        assert await asyncio.gather(*[asyncio.create_task(ask(lane, entry)) for entry in range(3)]) == [0, 1, 2]
+    assert seen == ["nobody"] * 3

@@ -1,0 +1,153 @@
+"""The queue's worker: has the orders of its partitions decided, those first that were committed first."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager, suppress
+
+import structlog
+
+from order_service.model import Order
+from order_service.order_queue import CHANNEL, OrderQueue, QueuedGroup
+from order_service.processing import OrderProcessing
+from order_service.queue_leases import QueueLeases
+from order_service.repository import OrderRepository
+from service_runtime import tracing
+from service_runtime.database import Database
+from service_runtime.deadline import Deadline
+from service_runtime.errors import ServiceError
+from service_runtime.interceptor import cancelled_quietly
+
+# A lease is renewed so many times before it would end.
+RENEWALS = 3
+# Groups that one look at the head of the line reads.
+GROUPS_MAX = 100
+
+log = structlog.get_logger(__name__)
+
+
+class QueueWorker:
+    """Works in every process of the service. A partition is worked on by whoever holds its lease, one step after the other.
+
+    A worker that was paused beyond its lease does no harm: it asks for the orders that were first in line when it looked, all of which its
+    successor has asked for in the same order, and the catalog decides each once.
+    """
+
+    def __init__(
+        self,
+        *,
+        database: Database,
+        queue: OrderQueue,
+        leases: QueueLeases,
+        orders: OrderRepository,
+        processing: OrderProcessing,
+        poll_s: float,
+        lease_s: float,
+        size_max: int,
+        partitions_at_once_max: int,
+        timeout_s: float,
+    ) -> None:
+        self._database = database
+        self._queue = queue
+        self._leases = leases
+        self._orders = orders
+        self._processing = processing
+        self._poll_s = poll_s
+        self._lease_s = lease_s
+        self._size_max = size_max
+        self._partitions_at_once_max = partitions_at_once_max
+        self._timeout_s = timeout_s
+        self._hinted = asyncio.Event()
+        self._working: dict[int, asyncio.Task[None]] = {}
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Owns the worker's tasks from here to the end of the block, and leaves its partitions to others then."""
+        tasks = [
+            asyncio.create_task(self._repeatedly(step, pause_s))
+            for step, pause_s in (
+                (self._leases.renew, self._lease_s / RENEWALS),
+                (self._listen, self._poll_s),
+                (self._begin, 0.0),
+            )
+        ]
+        try:
+            yield
+        finally:
+            for task in (*tasks, *self._working.values()):
+                await cancelled_quietly(task)
+            try:
+                await self._leases.give_up()
+            except ServiceError as error:
+                log.warning("leases are left to end", reason=error.reason)
+
+    async def _repeatedly(self, step: Callable[[], Awaitable[None]], pause_s: float) -> None:
+        while True:
+            try:
+                await step()
+            except ServiceError as error:
+                log.warning("the queue waits", reason=error.reason)
+                await asyncio.sleep(self._poll_s)
+            except Exception as error:  # noqa: BLE001 - the worker must outlive whatever one step meets.
+                log.error("the queue's worker failed", error=type(error).__name__)  # noqa: TRY400 - texts quote rows.
+                await asyncio.sleep(self._poll_s)
+            await asyncio.sleep(pause_s)
+
+    async def _listen(self) -> None:
+        await self._database.listen(CHANNEL, self._hinted.set)
+
+    async def _begin(self) -> None:
+        """Begins to work on partitions in which orders wait, as many at once as may be; then waits for a hint, or for poll_s."""
+        self._hinted.clear()
+        for partition in await self._queue.look():
+            if len(self._working) >= self._partitions_at_once_max:
+                break
+            if partition in self._leases.held and partition not in self._working:
+                self._working[partition] = asyncio.create_task(self._work(partition))
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self._poll_s):
+                await self._hinted.wait()
+
+    async def _work(self, partition: int) -> None:
+        """Works on a partition until nobody waits in it, or it is another's; if a step fails, the head is tried again after poll_s."""
+        try:
+            while partition in self._leases.held:
+                groups: Sequence[QueuedGroup] = await self._queue.head(partition, GROUPS_MAX)
+                if not groups:
+                    return
+                groups = self._first_that_fit(groups)
+                with tracing.linked_span("queue", *[group.trace_parent for group in groups]):
+                    are_decided = await self._settle(partition, groups)
+                if not are_decided:
+                    await asyncio.sleep(self._poll_s)
+        except ServiceError as error:
+            log.warning("a partition waits", partition=partition, reason=error.reason)
+            await asyncio.sleep(self._poll_s)
+        except Exception as error:  # noqa: BLE001 - the next look tries again.
+            log.error("a partition failed", partition=partition, error=type(error).__name__)  # noqa: TRY400 - as above.
+            await asyncio.sleep(self._poll_s)
+        finally:
+            del self._working[partition]
+            # Another partition may have its turn now; or somebody came in after the last look at this one.
+            self._hinted.set()
+
+    def _first_that_fit(self, groups: Sequence[QueuedGroup]) -> Sequence[QueuedGroup]:
+        """As many of the first groups as are settled together: the first one, and those that do not exceed size_max with it."""
+        size = 0
+        for count, group in enumerate(groups):
+            size += len(group.order_ids)
+            if size > self._size_max:
+                return groups[: max(count, 1)]
+        return groups
+
+    async def _settle(self, partition: int, groups: Sequence[QueuedGroup]) -> bool:
+        """Has a partition's first groups decided; answers whether all of them were."""
+        order_ids = [order_id for group in groups for order_id in group.order_ids]
+        places = {order_id: place for place, order_id in enumerate(order_ids)}
+        orders = await self._orders.get_durable(order_ids)
+        waiting = sorted([order for order in orders if order.is_queued], key=lambda order: places[order.id])
+        outcomes = await self._processing.settle(waiting, Deadline.after(self._timeout_s))
+        await self._queue.close(partition, groups)
+        undecided = sum(not isinstance(outcome, Order) for outcome in outcomes)
+        if undecided:
+            log.warning("still in line", partition=partition, orders=undecided)
+        return not undecided
