@@ -15,7 +15,7 @@ PUBLISHED := $(firstword $(foreach ref,main origin/main HEAD,$(shell git rev-par
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo run audit top ghz bench experiment chaos chaos-mutants failover test check lint format proto docs clean
+.PHONY: help demo run audit audit-deps certs top ghz bench experiment chaos chaos-mutants failover test check lint format proto docs clean
 
 help: ## Show this.
 	@echo "Record Shop sells records, and never oversells."
@@ -36,6 +36,12 @@ run: $(STUBS) ## Run the shop in the foreground, with its data in .shop/, until 
 
 audit: $(STUBS) ## Audit the shop that `make run` runs.
 	@$(BIN)/python -m local_shop audit
+
+audit-deps: $(INSTALLED) ## Install the lock file by its hashes, write .shop/sbom.json, and look its packages up among the advisories.
+	@$(BIN)/python -m supply
+
+certs: $(INSTALLED) ## Make a CA and certificates in .shop/certs/ to try TLS out with, or renew the certificates.
+	@$(BIN)/python -m local_shop certs
 
 top: $(STUBS) ## Watch the shop that `make run` runs: orders, groups, pools, stock, audit. TOP_ONCE=1 shows one frame.
 	@$(BIN)/python -m local_shop top

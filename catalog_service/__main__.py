@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
 
+from catalog_service.access import DISCS, STOCK
 from catalog_service.metrics import CONTENDING, MULTIPLES, SINGLES, CatalogMetrics
 from catalog_service.model import PageSizes
 from catalog_service.repository import DiscRepository
@@ -45,6 +46,7 @@ async def serve(settings: CatalogSettings, place: Place, metrics: CatalogMetrics
             settings=settings,
             place=place,
             service_names=SERVICE_NAMES,
+            access=[DISCS, STOCK],
             ping=database.ping,
             end_watches=hub.drain,
             metrics=metrics,

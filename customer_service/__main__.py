@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from customer_service.access import CUSTOMERS
 from customer_service.edits import CustomerEdits
 from customer_service.metrics import CustomerMetrics
 from customer_service.model import PageSizes
@@ -22,7 +23,12 @@ async def serve(settings: CustomerSettings, place: Place, metrics: CustomerMetri
     """Puts the service together and runs it until it is told to stop."""
     async with open_database(settings, metrics) as database:
         server = GrpcServer(
-            settings=settings, place=place, service_names=[SERVICE_NAME], ping=database.ping, metrics=metrics
+            settings=settings,
+            place=place,
+            service_names=[SERVICE_NAME],
+            access=[CUSTOMERS],
+            ping=database.ping,
+            metrics=metrics,
         )
         customers = CustomerRepository(database=database)
         servicer = CustomerServicer(

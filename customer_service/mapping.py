@@ -18,6 +18,7 @@ from customer_service.model import (
     SyncToken,
 )
 from recordshop.customer.v1 import customer_pb2
+from service_runtime.access_errors import NotPermitted
 from service_runtime.timestamps import timestamp
 from service_runtime.validation import Fields, reading_fields
 
@@ -46,11 +47,13 @@ READERS: Mapping[str, Callable[[Customer], Any]] = {
 }
 
 
-def draft_from_proto(request: customer_pb2.CreateCustomerRequest) -> CustomerDraft:
-    """Reads a customer to be added, whose id is a new one unless the caller chose it."""
+def draft_from_proto(request: customer_pb2.CreateCustomerRequest, owner: UUID | None = None) -> CustomerDraft:
+    """Reads a customer to be added, whose id is a new one unless the caller chose it; a customer may add themselves alone."""
     customer = request.customer
     with reading_fields() as fields:
-        customer_id = fields.optional_uuid("customer_id", request.customer_id) or uuid4()
+        customer_id = fields.optional_uuid("customer_id", request.customer_id) or owner or uuid4()
+        if owner is not None and customer_id != owner:
+            raise NotPermitted
         _require_customer(fields, given=request.HasField("customer"))
         return CustomerDraft(
             id=customer_id,
@@ -79,12 +82,14 @@ def batch_from_proto(
     return CustomerBatch(ids=customer_ids, skip_missing=request.skip_missing, since=since), wanted
 
 
-def edit_from_proto(request: customer_pb2.UpdateCustomerRequest) -> CustomerEdit:
-    """Reads the fields that the mask names, and no others."""
+def edit_from_proto(request: customer_pb2.UpdateCustomerRequest, owner: UUID | None = None) -> CustomerEdit:
+    """Reads the fields that the mask names, and no others; whether they are active is not for customers to say."""
     new = request.customer
     populated = [field for field in EDITABLE if getattr(new, field)]
     with reading_fields() as fields:
         named = fields.mask("update_mask", request.update_mask, editable=EDITABLE, populated=populated)
+        if owner is not None and "active" in named:
+            raise NotPermitted
         _require_customer(fields, given=request.HasField("customer"))
         return CustomerEdit(
             id=fields.uuid("customer.id", new.id),

@@ -39,14 +39,15 @@ UPDATE customers SET
     active = coalesce($8, active),
     version = version + {EDIT_CHANGES}::int,
     update_time = CASE WHEN {EDIT_CHANGES} THEN greatest(update_time, now()) ELSE update_time END
-WHERE id = $1 AND ($2 = '' OR version::text = $2 OR NOT {EDIT_CHANGES})
+WHERE id = $1 AND id = coalesce($9, id) AND ($2 = '' OR version::text = $2 OR NOT {EDIT_CHANGES})
 RETURNING id, document, name, birth_date, email, phone, active, version, create_time, update_time
 """  # noqa: S608 - put together from constants.
 
 SELECT_CUSTOMERS = """
 SELECT id, document, name, birth_date, email, phone, active, version, create_time, update_time FROM customers
 """
-GET = SELECT_CUSTOMERS + "WHERE id = $1"
+# For a customer, $2 is the customer: others are not there.
+GET = SELECT_CUSTOMERS + "WHERE id = $1 AND id = coalesce($2, id)"
 GET_ALL = SELECT_CUSTOMERS + "WHERE id = ANY ($1::uuid[])"
 
 # One statement for each index that a page can be read from in the order of ids, the most selective filter first.
@@ -94,9 +95,9 @@ class CustomerRepository:
         content = (draft.document, draft.name, draft.birth_date, draft.email, draft.phone)
         return await self._write(CREATE, draft.id, *content, draft.fingerprint)
 
-    async def get(self, customer_id: UUID) -> Customer:
-        """Reads a customer; raises CustomerNotFound."""
-        row = await self._database.fetchrow(GET, customer_id)
+    async def get(self, customer_id: UUID, owner: UUID | None = None) -> Customer:
+        """Reads a customer, the owner alone if one is named; raises CustomerNotFound."""
+        row = await self._database.fetchrow(GET, customer_id, owner)
         if row is None:
             raise CustomerNotFound({"customer_id": str(customer_id)})
         return _customer(row)
@@ -110,13 +111,16 @@ class CustomerRepository:
             raise CustomerNotFound(missing_ids("customer_id", missing))
         return [customers[customer_id] for customer_id in customer_ids if customer_id in customers]
 
-    async def edit(self, edit: CustomerEdit) -> Customer:
-        """Changes a customer unless it holds the values already; raises CustomerNotFound, EtagMismatch or DocumentTaken."""
+    async def edit(self, edit: CustomerEdit, owner: UUID | None = None) -> Customer:
+        """Changes a customer, the owner alone if one is named, unless it holds the values already.
+
+        Raises CustomerNotFound, EtagMismatch or DocumentTaken.
+        """
         values = (edit.document, edit.name, edit.birth_date, edit.email, edit.phone, edit.active)
-        row = await self._write(EDIT, edit.id, edit.etag, *values)
+        row = await self._write(EDIT, edit.id, edit.etag, *values, owner)
         if row is None:
             # Nobody is ever deleted: whoever is there now was there a moment ago, with another etag.
-            await self.get(edit.id)
+            await self.get(edit.id, owner)
             raise EtagMismatch({"customer_id": str(edit.id)})
         return _customer(row)
 

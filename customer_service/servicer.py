@@ -9,6 +9,7 @@ from customer_service.edits import CustomerEdits
 from customer_service.model import PageSizes
 from customer_service.repository import CustomerRepository
 from recordshop.customer.v1 import customer_pb2, customer_pb2_grpc
+from service_runtime.callers import owner
 
 Context = grpc.aio.ServicerContext[Any, Any]
 
@@ -27,13 +28,13 @@ class CustomerServicer(customer_pb2_grpc.CustomerServiceServicer):
     async def CreateCustomer(
         self, request: customer_pb2.CreateCustomerRequest, context: Context
     ) -> customer_pb2.Customer:
-        draft = mapping.draft_from_proto(request)
+        draft = mapping.draft_from_proto(request, owner())
         customer = await self._customers.create(draft)
         return mapping.customer_to_proto(customer)
 
     async def GetCustomer(self, request: customer_pb2.GetCustomerRequest, context: Context) -> customer_pb2.Customer:
         customer_id = mapping.id_from_proto(request)
-        customer = await self._customers.get(customer_id)
+        customer = await self._customers.get(customer_id, owner())
         return mapping.customer_to_proto(customer)
 
     async def BatchGetCustomers(
@@ -46,8 +47,8 @@ class CustomerServicer(customer_pb2_grpc.CustomerServiceServicer):
     async def UpdateCustomer(
         self, request: customer_pb2.UpdateCustomerRequest, context: Context
     ) -> customer_pb2.Customer:
-        edit = mapping.edit_from_proto(request)
-        customer = await self._customers.edit(edit)
+        edit = mapping.edit_from_proto(request, owner())
+        customer = await self._customers.edit(edit, owner())
         return mapping.customer_to_proto(customer)
 
     async def ListCustomers(

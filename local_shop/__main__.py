@@ -1,4 +1,4 @@
-"""The command line: `python -m local_shop run | demo | audit | top`; the Makefile calls it."""
+"""The command line: `python -m local_shop run | demo | audit | top | certs | token`; the Makefile calls it."""
 
 import asyncio
 import signal
@@ -24,6 +24,8 @@ app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_
 
 ShopDir = Annotated[Path, typer.Option(envvar="SHOP_DIR", help="Where data and reports are kept.")]
 DEFAULT_SHOP_DIR = Path(__file__).parent.parent / ".shop"
+CertsDir = Annotated[Path, typer.Option(envvar="CERTS_DIR", help="Where certificates and keys are kept.")]
+DEFAULT_CERTS_DIR = DEFAULT_SHOP_DIR / "certs"
 
 
 @app.command()
@@ -72,6 +74,29 @@ def audit(shop_dir: ShopDir = DEFAULT_SHOP_DIR) -> None:
     show_audit(outcome)
     say(outcome.verdict())
     raise typer.Exit(0 if outcome.agrees else EXIT_FAILED)
+
+
+@app.command()
+def certs(folder: CertsDir = DEFAULT_CERTS_DIR) -> None:
+    """Make a CA, certificates and a key for tokens to try TLS out with, or renew the certificates."""
+    from local_shop.certs import make_certs  # noqa: PLC0415 - other commands do without cryptography.
+
+    with _told_errors():
+        make_certs(folder)
+    say(f"{folder} has a CA, certificates and a key for tokens. For a try-out, not for production.")
+
+
+@app.command()
+def token(
+    role: Annotated[str, typer.Argument(help="customer, clerk, admin or auditor.")],
+    subject: Annotated[str, typer.Argument(help="Whose token it is: a customer's id, anybody's name.")],
+    folder: CertsDir = DEFAULT_CERTS_DIR,
+) -> None:
+    """Print a token for a caller, good for an hour, signed with the key that `certs` made."""
+    from local_shop.certs import make_token  # noqa: PLC0415 - other commands do without cryptography.
+
+    with _told_errors():
+        print(make_token(folder, role=role, subject=subject))
 
 
 @app.command()

@@ -93,7 +93,7 @@ class ServiceProcess:
         """Wait until the service's health is SERVING; PortTaken or ServiceFailed, with the end of its log, if it ends before."""
         deadline = time.monotonic() + timeout_s
         self._wait_until_it_listens(deadline)
-        with grpc.insecure_channel(self.address, options=CHANNEL_OPTIONS) as channel:
+        with self._channel() as channel:
             health = health_pb2_grpc.HealthStub(channel)
             while not _watch_until_serving(health, deadline):
                 self._wait_a_moment(deadline)
@@ -135,6 +135,13 @@ class ServiceProcess:
         if self._process is None:
             raise LocalShopError(f"{self.name} was not started.")
         return self._process
+
+    def _channel(self) -> grpc.Channel:
+        certificate = self._settings.get("TLS_CERT_FILE")
+        if certificate is None:
+            return grpc.insecure_channel(self.address, options=CHANNEL_OPTIONS)
+        credentials = grpc.ssl_channel_credentials(Path(certificate).read_bytes())
+        return grpc.secure_channel(self.address, credentials, options=CHANNEL_OPTIONS)
 
     def _wait_until_it_listens(self, deadline: float) -> None:
         while not listens(self.pid, self.port):

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from dataclasses import replace
 
+from order_service.access import ORDERS
 from order_service.admission import Admission
 from order_service.audit import StockAudit
 from order_service.backlog import watched_backlog
@@ -59,8 +60,12 @@ async def serve(settings: OrderSettings, place: Place, metrics: OrderMetrics | N
     """Builds the service from its parts and serves until a signal; the parts are closed in reverse order."""
     async with AsyncExitStack() as stack:
         database = await stack.enter_async_context(open_database(settings, metrics))
-        catalog_channel = await stack.enter_async_context(open_channel(settings.catalog_addr, STOCK_SERVICE_NAME))
-        customer_channel = await stack.enter_async_context(open_channel(settings.customer_addr, CUSTOMER_SERVICE_NAME))
+        catalog_channel = await stack.enter_async_context(
+            open_channel(settings.catalog_addr, STOCK_SERVICE_NAME, settings)
+        )
+        customer_channel = await stack.enter_async_context(
+            open_channel(settings.customer_addr, CUSTOMER_SERVICE_NAME, settings)
+        )
         catalog = CatalogClient(channel=catalog_channel, timeout_s=settings.catalog_timeout_s)
         customers = CustomerClient(channel=customer_channel, timeout_s=settings.customer_timeout_s)
         hub = WatchHub(read=OrderChanges(database=database).since, limits=_watch_limits(settings))
@@ -133,6 +138,7 @@ async def serve(settings: OrderSettings, place: Place, metrics: OrderMetrics | N
             settings=settings,
             place=place,
             service_names=[SERVICE_NAME],
+            access=[ORDERS],
             ping=database.ping,
             end_watches=hub.drain,
             metrics=metrics,

@@ -12,9 +12,11 @@ from service_runtime.errors import ServiceError
 
 # OFFSET keeps the planner from joining the whole table: the key leads to each order.
 CHANGED = """
-SELECT now.*, NULL::uuid AS work_id, seen.id AS seen_id, seen.status AS seen_status
-FROM unnest($1::uuid[], $2::text[]) AS seen (id, status)
-LEFT JOIN LATERAL (SELECT * FROM orders WHERE id = seen.id OFFSET 0) AS now ON true
+SELECT now.*, NULL::uuid AS work_id, seen.id AS seen_id, seen.status AS seen_status, seen.owner
+FROM unnest($1::uuid[], $2::text[], $3::uuid[]) AS seen (id, status, owner)
+LEFT JOIN LATERAL (
+    SELECT * FROM orders WHERE id = seen.id AND customer_id = coalesce(seen.owner, customer_id) OFFSET 0
+) AS now ON true
 WHERE now.id IS NULL OR now.status IS DISTINCT FROM seen.status
 """
 
@@ -22,10 +24,11 @@ Found = Order | ServiceError
 
 
 class SeenOrder(NamedTuple):
-    """An order as somebody saw it last; status is None if they have not seen it yet."""
+    """An order as somebody saw it last; status is None if they have not seen it yet. With an owner it must be theirs."""
 
     id: UUID
     status: OrderStatus | None
+    owner: UUID | None = None
 
 
 class OrderChanges:
@@ -39,7 +42,7 @@ class OrderChanges:
         rows = await self._database.fetch(CHANGED, *zip(*seen, strict=True))
         found: dict[SeenOrder, Found] = {}
         for row in rows:
-            asked = SeenOrder(row["seen_id"], row["seen_status"] and OrderStatus(row["seen_status"]))
+            asked = SeenOrder(row["seen_id"], row["seen_status"] and OrderStatus(row["seen_status"]), row["owner"])
             unknown = OrderNotFound({"order_id": str(asked.id)})
             found[asked] = unknown if row["id"] is None else order_from_row(row)
         return found

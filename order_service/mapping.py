@@ -19,6 +19,7 @@ from order_service.model import (
 )
 from order_service.return_mapping import add_returns, has_returns
 from recordshop.order.v1 import order_pb2
+from service_runtime.access_errors import NotPermitted
 from service_runtime.errors import ServiceError
 from service_runtime.quantities import read_lines
 from service_runtime.timestamps import timestamp
@@ -43,8 +44,8 @@ REJECTIONS: dict[RejectionReason, type[ServiceError]] = {
 }
 
 
-def draft_from_proto(request: order_pb2.CreateOrderRequest) -> OrderDraft:
-    """Reads an order; lines of one disc are added up."""
+def draft_from_proto(request: order_pb2.CreateOrderRequest, owner: UUID | None = None) -> OrderDraft:
+    """Reads an order, for a customer one of their own; lines of one disc are added up."""
     fields = Fields()
     customer_id = fields.uuid("customer_id", request.customer_id)
     asked = [(line.disc_id, line.quantity) for line in request.lines]
@@ -53,6 +54,8 @@ def draft_from_proto(request: order_pb2.CreateOrderRequest) -> OrderDraft:
     if request.mode not in MODES:
         fields.bad("mode", "is not a mode of orders")
     fields.raise_if_bad()
+    if owner is not None and customer_id != owner:
+        raise NotPermitted
     return OrderDraft.of(customer_id, request_id, lines, MODES[request.mode])
 
 

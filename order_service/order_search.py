@@ -29,13 +29,14 @@ LIMIT $4
 
 @dataclass(frozen=True)
 class OrderPage:
-    """Which orders to read: created from a time on, and before (a time, an id), limit of them at most."""
+    """Which orders to read: created from a time on, and before (a time, an id), limit of them at most. With an owner, theirs alone."""
 
     customer_id: UUID | None
     status: OrderStatus | None
     created_from: datetime
     before: tuple[datetime, UUID]
     limit: int
+    owner: UUID | None = None
 
 
 @dataclass(frozen=True)
@@ -57,11 +58,14 @@ class OrderSearch:
         # Without a filter, one more tells that the page is not the last.
         read_max = page.limit + 1 if page.status is None else page.limit * PAGES_READ_MAX
         created_before, id_before = page.before
-        if page.customer_id is None:
+        customer_id = page.owner or page.customer_id
+        if page.customer_id not in {None, customer_id}:
+            return OrdersRead([], None)
+        if customer_id is None:
             rows = await self._database.fetch(NEWEST, created_before, id_before, page.created_from, read_max)
         else:
             rows = await self._database.fetch(
-                NEWEST_OF_CUSTOMER, created_before, id_before, page.created_from, read_max, page.customer_id
+                NEWEST_OF_CUSTOMER, created_before, id_before, page.created_from, read_max, customer_id
             )
         matching = [row for row in rows if page.status in {None, row["status"]}]
         orders = [order_from_row(row) for row in matching[: page.limit]]

@@ -12,6 +12,16 @@ from order_service.rows import decided_order, decision_row, order_from_row
 from service_runtime import tracing
 from service_runtime.database import Connection, Database
 
+# For a customer, $2 is the customer: others' orders are not there.
+FIND_FOR = """
+UPDATE orders SET attempts = attempts + 1
+WHERE id = $1 AND customer_id = coalesce($2, customer_id)
+RETURNING *, NULL::uuid AS work_id
+"""
+GET_FOR = """
+SELECT *, NULL::uuid AS work_id FROM orders WHERE id = $1 AND customer_id = coalesce($2, customer_id)
+"""
+
 FIND = "UPDATE orders SET attempts = attempts + 1 WHERE id = $1 RETURNING *, NULL::uuid AS work_id"
 
 GET = "SELECT *, NULL::uuid AS work_id FROM orders WHERE id = ANY ($1::uuid[])"
@@ -120,10 +130,16 @@ class OrderRepository:
         """Reads orders as `get` does, and waits until nothing can take back what was read."""
         return [order_from_row(row) for row in await self._write(GET_DURABLE, order_ids)]
 
-    async def require(self, order_id: UUID) -> Order:
-        """Reads an order as it is now; raises OrderNotFound."""
-        for order in await self.get([order_id]):
-            return order
+    async def require(self, order_id: UUID, owner: UUID | None = None) -> Order:
+        """Reads an order as it is now, an owner's alone if one is named; raises OrderNotFound."""
+        for row in await self._database.fetch(GET_FOR, order_id, owner):
+            return order_from_row(row)
+        raise OrderNotFound({"order_id": str(order_id)})
+
+    async def require_durable(self, order_id: UUID, owner: UUID | None) -> Order:
+        """Looks for an order as `find` does, an owner's alone if one is named; raises OrderNotFound."""
+        for row in await self._write(FIND_FOR, order_id, owner):
+            return order_from_row(row)
         raise OrderNotFound({"order_id": str(order_id)})
 
     async def decide(self, answers: Sequence[tuple[Order, Reserved | Refused]]) -> list[Order]:

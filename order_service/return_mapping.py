@@ -1,5 +1,7 @@
 """Cancels and returns: protos to the words of the order service, and back."""
 
+from uuid import UUID
+
 from order_service.model import LINES_MAX, QUANTITY_MAX, Order, OrderStatus
 from order_service.return_model import CancelRequest, Disposition, returned_quantity
 from recordshop.order.v1 import order_pb2
@@ -13,8 +15,8 @@ DISPOSITIONS = {
 }
 
 
-def cancel_from_proto(request: order_pb2.CancelOrderRequest) -> CancelRequest:
-    """Reads what is to be cancelled; lines of one disc are added up, and none mean all that is left."""
+def cancel_from_proto(request: order_pb2.CancelOrderRequest, owner: UUID | None = None) -> CancelRequest:
+    """Reads what is to be cancelled, for a customer one of their own; lines of one disc are added up, and none mean all that is left."""
     lines = Lines((), ())
     with reading_fields() as fields:
         order_id = fields.uuid("order_id", request.order_id)
@@ -25,7 +27,7 @@ def cancel_from_proto(request: order_pb2.CancelOrderRequest) -> CancelRequest:
         disposition = DISPOSITIONS.get(request.disposition)
         if disposition is None:
             fields.bad("disposition", "is not a disposition of returns")
-    return CancelRequest(order_id, request_id, lines, disposition or Disposition.RESTOCK)
+    return CancelRequest(order_id, request_id, lines, disposition or Disposition.RESTOCK, owner)
 
 
 def has_returns(order: Order) -> bool:

@@ -42,12 +42,13 @@ def return_id_for(order_id: UUID, request_id: str) -> UUID:
 
 
 class CancelRequest(NamedTuple):
-    """An order to cancel, or copies of it to take back; no lines mean all that is left."""
+    """An order to cancel, or copies of it to take back; no lines mean all that is left. With an owner it must be theirs."""
 
     order_id: UUID
     request_id: str
     lines: Lines
     disposition: Disposition
+    owner: UUID | None = None
 
     @property
     def is_plain(self) -> bool:

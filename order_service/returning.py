@@ -3,7 +3,6 @@
 from order_service.errors import (
     OrderNotCancellable,
     OrderNotDecided,
-    OrderNotFound,
     OrderReturning,
     RequestIdReused,
     ReturnExceedsSale,
@@ -75,10 +74,7 @@ class OrderReturns:
         return order, known
 
     async def _require(self, request: CancelRequest) -> Order:
-        order = await self._orders.find(request.order_id)
-        if order is None:
-            raise OrderNotFound({"order_id": str(request.order_id)})
-        return order
+        return await self._orders.require_durable(request.order_id, request.owner)
 
 
 def _fitting(request: CancelRequest, order: Order) -> OrderReturn:

@@ -26,8 +26,8 @@ class PageLimits:
     largest: int
 
 
-def page_from_proto(request: order_pb2.ListOrdersRequest, limits: PageLimits) -> OrderPage:
-    """Reads which orders to list."""
+def page_from_proto(request: order_pb2.ListOrdersRequest, limits: PageLimits, owner: UUID | None = None) -> OrderPage:
+    """Reads which orders to list, for a customer of their own alone."""
     with reading_fields() as fields:
         customer_id = fields.optional_uuid("customer_id", request.customer_id)
         created_from = _moment(fields, request, "create_time_from", FIRST_MOMENT)
@@ -41,7 +41,9 @@ def page_from_proto(request: order_pb2.ListOrdersRequest, limits: PageLimits) ->
         filters = _filters(request)
         key = page_tokens.decode(fields, request.page_token, filters, (_created, UUID))
     before = (key[0], key[1]) if key else (created_to, NO_UUID)
-    return OrderPage(customer_id=customer_id, status=status, created_from=created_from, before=before, limit=limit)
+    return OrderPage(
+        customer_id=customer_id, status=status, created_from=created_from, before=before, limit=limit, owner=owner
+    )
 
 
 def orders_to_proto(request: order_pb2.ListOrdersRequest, read: OrdersRead) -> order_pb2.ListOrdersResponse:

@@ -1,15 +1,18 @@
 """The order service's settings."""
 
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from pydantic import Field
 
 from order_service.model import OrderMode
+from service_runtime import lockdown
 from service_runtime.settings import Address, DatabaseSettings, Port, Seconds, ServerSettings, WatchSettings
 
 
 class OrderSettings(DatabaseSettings, ServerSettings, WatchSettings):
     """What the environment says; see the defaults."""
+
+    needed_outside: ClassVar[tuple[str, ...]] = lockdown.CALLED_BY_PEOPLE
 
     order_port: Port = 50053
     """The port to listen on; 0 takes any that is free."""

@@ -15,16 +15,16 @@ class OrderWatching:
     def __init__(self, *, hub: WatchHub[SeenOrder, Found]) -> None:
         self._hub = hub
 
-    async def watch(self, order_id: UUID) -> AsyncIterator[Order]:
+    async def watch(self, order_id: UUID, owner: UUID | None) -> AsyncIterator[Order]:
         """Answers an order as it is now, then after each change of its status, until it is not open any more.
 
-        Raises OrderNotFound, Overloaded, WatchEnded or DatabaseUnavailable.
+        With an owner it must be theirs. Raises OrderNotFound, Overloaded, WatchEnded or DatabaseUnavailable.
         """
-        seen = SeenOrder(order_id, None)
+        seen = SeenOrder(order_id, None, owner)
         with self._hub.watching([order_id]):
             while seen.status is None or seen.status.is_open:
                 [found] = (await self._hub.news([seen], at_once=seen.status is None)).values()
                 if isinstance(found, ServiceError):
                     raise found
-                seen = SeenOrder(order_id, found.status)
+                seen = SeenOrder(order_id, found.status, owner)
                 yield found

@@ -21,7 +21,7 @@ import grpc
 
 from recordshop import outcome
 from recordshop.catalog.v1 import catalog_pb2, catalog_pb2_grpc, stock_pb2, stock_pb2_grpc
-from recordshop.channels import open_channel
+from recordshop.channels import Tls, TokenSource, open_channel
 from recordshop.customer.v1 import customer_pb2, customer_pb2_grpc
 from recordshop.error_details import error_from_rpc
 from recordshop.errors import (
@@ -85,6 +85,7 @@ __all__ = [
     "RevisionAhead",
     "RevisionTooOld",
     "ShopError",
+    "Tls",
     "error_from_rpc",
 ]
 
@@ -100,6 +101,8 @@ Lines = Mapping[str, int] | Iterable[order_pb2.OrderLineRequest]
 class RecordShop:
     """The shop's three services at their addresses (`host:port`); only those that are called need one.
 
+    With `tls` the services are called by TLS, and with `token` as the caller that it names: a token, or what answers the one of now.
+
     Leave the `async with` after the last call: what is still under way then is cancelled.
     """
 
@@ -110,7 +113,11 @@ class RecordShop:
         customer: str | None = None,
         order: str | None = None,
         retry: RetryPolicy = DEFAULT_RETRY,
+        tls: Tls | None = None,
+        token: str | TokenSource | None = None,
     ) -> None:
+        self._tls = tls
+        self._token = token
         self._addresses = {"catalog": catalog, "customer": customer, "order": order}
         self._retry = retry
         self._channels: dict[str, grpc.aio.Channel] = {}
@@ -119,7 +126,8 @@ class RecordShop:
     async def __aenter__(self) -> Self:
         for service, address in self._addresses.items():
             if address is not None:
-                self._channels[service] = await self._open.enter_async_context(open_channel(address))
+                channel = open_channel(address, tls=self._tls, token=self._token)
+                self._channels[service] = await self._open.enter_async_context(channel)
         return self
 
     async def __aexit__(

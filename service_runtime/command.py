@@ -24,6 +24,8 @@ from service_runtime.workers import supervise
 AnySettings = TypeVar("AnySettings", bound=ServerSettings)
 AnyMetrics = TypeVar("AnyMetrics", bound=ServiceMetrics)
 
+log = structlog.get_logger(__name__)
+
 
 def run_service(
     service: str,
@@ -48,6 +50,10 @@ def run_service(
         form=settings.log_format,
         lines_max_per_s=settings.log_lines_max_per_s,
     )
+    if settings.is_insecure_outside:
+        log.warning(
+            "ALLOW_INSECURE: other machines may reach the service, which cannot tell who calls, or be sure of it"
+        )
     if asked.worker is not None:
         structlog.contextvars.bind_contextvars(worker=asked.worker)
         with socket.socket(fileno=sys.stdin.fileno()) as line:

@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar
@@ -176,6 +177,7 @@ async def open_database(settings: DatabaseSettings, metrics: ServiceMetrics | No
         max_size=settings.postgres_pool_size_max,
         reset=keep,
         command_timeout=settings.postgres_command_timeout_s,
+        ssl=_ssl(settings),
         server_settings={"search_path": settings.postgres_schema, "application_name": "recordshop"},
     )
     await pool
@@ -186,3 +188,13 @@ async def open_database(settings: DatabaseSettings, metrics: ServiceMetrics | No
             await asyncio.wait_for(pool.close(), CLOSE_TIMEOUT_S)
         except TimeoutError:
             pool.terminate()
+
+
+def _ssl(settings: DatabaseSettings) -> Any:
+    """What asyncpg takes: how to verify the server, or the name of a mode that does not."""
+    if not settings.postgres_sslmode.startswith("verify"):
+        return settings.postgres_sslmode
+    context = ssl.create_default_context(cafile=settings.postgres_sslrootcert_file)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.check_hostname = settings.postgres_sslmode == "verify-full"
+    return context

@@ -14,6 +14,7 @@ from google.protobuf.message import DecodeError
 from grpc_status import rpc_status
 
 from service_runtime import tracing
+from service_runtime.access import Gate
 from service_runtime.call_context import code_of, current_call, id_of
 from service_runtime.call_metrics import count_unknown, counted
 from service_runtime.errors import Internal, InvalidArgument, Overloaded, ServiceError, Violation
@@ -38,8 +39,15 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
     """
 
     def __init__(
-        self, *, running_max: int, slow_call_s: float, logged_share: float = 0.0, stats: CallStats | None = None
+        self,
+        *,
+        running_max: int,
+        slow_call_s: float,
+        logged_share: float = 0.0,
+        stats: CallStats | None = None,
+        gate: Gate | None = None,
     ) -> None:
+        self._gate = gate
         self._stats = stats
         self._running_max = running_max
         self._slow_call_s = slow_call_s
@@ -64,6 +72,18 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
             if self._stats is not None:
                 self._stats.overloaded.add()
             raise Overloaded
+
+    def _beginning(self, method: str) -> Callable[[str, Context], None]:
+        """How calls of a method begin: with a gate, and unless all may pass it, the gate is next."""
+        gate = self._gate
+        if gate is None or not gate.guards(method):
+            return self._begin
+
+        def begin(method: str, context: Context) -> None:
+            self._begin(method, context)
+            gate.admit(method, context)
+
+        return begin
 
     def _end(self) -> None:
         self._running -= 1
@@ -105,11 +125,13 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
         return wrap(method, behaviour)
 
     def _unary(self, method: str, behaviour: Callable[[Any, Context], Awaitable[Any]]) -> Callable[[Any, Context], Any]:
+        begin = self._beginning(method)
+
         async def answer(request: Any, context: Context) -> Any:
             started_s = time.perf_counter()
             response = None
             try:
-                self._begin(method, context)
+                begin(method, context)
                 response = await behaviour(_readable(request), context)
             except Exception as error:  # noqa: BLE001 - whatever it is, its text must not reach the caller.
                 # A call of one answer need not be aborted, which would be one more exception: with an error no answer is sent.
@@ -127,10 +149,12 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
     def _yielding(
         self, method: str, behaviour: Callable[[Any, Context], AsyncIterator[Any]]
     ) -> Callable[[Any, Context], Any]:
+        begin = self._beginning(method)
+
         async def answers(request: Any, context: Context) -> AsyncIterator[Any]:
             started_s = time.perf_counter()
             try:
-                self._begin(method, context)
+                begin(method, context)
                 async for message in behaviour(_readable(request), context):
                     yield message
             except Exception as error:  # noqa: BLE001 - whatever it is, its text must not reach the caller.
@@ -144,9 +168,11 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
     def _writing(
         self, method: str, behaviour: Callable[[Any, Context], Awaitable[None]]
     ) -> Callable[[Any, Context], Any]:
+        begin = self._beginning(method)
+
         async def write(request: Any, context: Context) -> None:
             try:
-                self._begin(method, context)
+                begin(method, context)
                 await behaviour(_readable(request), context)
             except Exception as error:  # noqa: BLE001 - whatever it is, its text must not reach the caller.
                 await self._abort(method, context, error)

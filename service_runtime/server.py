@@ -11,6 +11,7 @@ import structlog
 from grpc_health.v1 import health, health_pb2_grpc
 
 from service_runtime import tracing
+from service_runtime.access import AccessTable, open_gate, require_rows
 from service_runtime.health import DrainingHealthServicer, HealthMonitor
 from service_runtime.interceptor import CallInterceptor, cancelled_quietly
 from service_runtime.logs import frames
@@ -19,6 +20,7 @@ from service_runtime.place import Place, cannot_listen
 from service_runtime.reflection import enable_reflection
 from service_runtime.sampling import sampling
 from service_runtime.settings import ServerSettings
+from service_runtime.tls import TlsFiles, server_credentials
 
 METADATA_SIZE_MAX_BYTES = 16 * 1024
 # How long the answers of calls that have ended may take to reach their callers when the server stops.
@@ -43,6 +45,7 @@ class GrpcServer:
         settings: ServerSettings,
         place: Place,
         service_names: Sequence[str],
+        access: Sequence[AccessTable],
         ping: Callable[[], Awaitable[None]],
         end_watches: Callable[[], Awaitable[None]] | None = None,
         metrics: ServiceMetrics | None = None,
@@ -65,6 +68,7 @@ class GrpcServer:
             running_max=settings.calls_running_max,
             slow_call_s=settings.slow_call_s,
             logged_share=settings.log_calls_share,
+            gate=open_gate(settings, require_rows(self._names, access)),
             stats=metrics and metrics.calls,
         )
         self.grpc = grpc.aio.server(
@@ -101,8 +105,23 @@ class GrpcServer:
                 await self._drain(monitoring)
 
     def _bind(self, address: str) -> int:
+        settings = self._settings
+        if settings.tls_cert_file is None or settings.tls_key_file is None:
+            return self._listen(address, None)
+        own = {"certificate": settings.tls_cert_file, "key": settings.tls_key_file}
+        port = self._listen(address, server_credentials(TlsFiles(**own), wants_certificates=False))
+        if settings.mtls_port is not None:
+            # gRPC for Python either demands a certificate at a port or takes none there: hence a port for each.
+            files = TlsFiles(**own, ca=settings.tls_ca_file)
+            host = address.rpartition(":")[0]
+            self._listen(f"{host}:{settings.mtls_port}", server_credentials(files, wants_certificates=True))
+        return port
+
+    def _listen(self, address: str, credentials: grpc.ServerCredentials | None) -> int:
         try:
-            return self.grpc.add_insecure_port(address)
+            if credentials is None:
+                return self.grpc.add_insecure_port(address)
+            return self.grpc.add_secure_port(address, credentials)
         except RuntimeError:
             raise cannot_listen(address) from None
 

@@ -6,7 +6,7 @@ import socket
 import sys
 from asyncio.subprocess import Process
 from collections.abc import Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 
 import structlog
 
@@ -44,12 +44,14 @@ class Workers:
         count: int,
         port: ReservedPort,
         drain_timeout_s: float,
+        more_ports: Sequence[ReservedPort] = (),
         pages: WorkerPages | None = None,
     ) -> None:
         self._command = command
         self._pages = pages
         self._count = count
         self._port = port
+        self._more_ports = more_ports
         self._end_timeout_s = DRAINS_MAX * drain_timeout_s + END_MARGIN_S
         self._door = asyncio.Lock()
         self._stopping = asyncio.Event()
@@ -133,7 +135,9 @@ class Workers:
             if await loop.sock_recv(line, WORD_SIZE_MAX) != READY:
                 return False
         async with self._door, asyncio.timeout(LISTEN_TIMEOUT_S):
-            with self._port.open():
+            with ExitStack() as opened:
+                for port in (self._port, *self._more_ports):
+                    opened.enter_context(port.open())
                 await loop.sock_sendall(line, str(self._port.number).encode())
                 return await loop.sock_recv(line, WORD_SIZE_MAX) == LISTENING
 
@@ -159,15 +163,24 @@ def _signal(process: Process, number: signal.Signals) -> None:
 
 async def supervise(settings: ServerSettings, port: int, pages: WorkerPages | None) -> None:
     """Runs as many workers as the settings say, each started as this process was; a port in use ends the process with 1."""
-    try:
-        reserved = ReservedPort(settings.bind_address, port)
-    except OSError:
-        raise cannot_listen(f"{settings.bind_address}:{port}") from None
-    with reserved:
+    with ExitStack() as stack:
+        reserved, *more = [
+            stack.enter_context(_reserved(settings.bind_address, number))
+            for number in (port, settings.mtls_port)
+            if number is not None
+        ]
         await Workers(
             command=[sys.executable, *sys.orig_argv[1:]],
             count=settings.workers,
             port=reserved,
+            more_ports=more,
             drain_timeout_s=settings.drain_timeout_s,
             pages=pages,
         ).run()
+
+
+def _reserved(host: str, number: int) -> ReservedPort:
+    try:
+        return ReservedPort(host, number)
+    except OSError:
+        raise cannot_listen(f"{host}:{number}") from None

@@ -17,6 +17,7 @@ class Variable:
 MAKE = (
     Variable("PYTHON", "`python3`", "The Python that `.venv` is made with."),
     Variable("SHOP_DIR", "`.shop`", "Where data and reports are kept."),
+    Variable("CERTS_DIR", "`.shop/certs`", "`make certs`: where certificates and keys are kept."),
     Variable("CATALOG_PORT", "`50051`", "`make run`: the catalog's port."),
     Variable("CUSTOMER_PORT", "`50052`", "`make run`: the customer service's port."),
     Variable("ORDER_PORT", "`50053`", "`make run`: the order service's port."),
@@ -51,6 +52,7 @@ COMPOSE = (
     Variable("CATALOG_PORT", "`50051`", "The catalog's port on 127.0.0.1."),
     Variable("CUSTOMER_PORT", "`50052`", "The customer service's port on 127.0.0.1."),
     Variable("ORDER_PORT", "`50053`", "The order service's port on 127.0.0.1."),
+    Variable("CERTS_DIR", "`./.shop/certs`", "`compose/tls.yaml`: where the files are that `make certs` made."),
     Variable("SHOP_IMAGE", "`record-shop:local`", "The name that the services' image is built under."),
     Variable(
         "OTEL_EXPORTER_OTLP_ENDPOINT", "none", "Where all services send their traces, such as `http://collector:4317`."

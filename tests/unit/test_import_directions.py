@@ -64,6 +64,7 @@ LAYERS = (
         "cpf",
         "merge",
         "__init__",
+        "access",
     ),
 )
 WIRE = ("__main__", "servicer", "*mapping", "*_client")

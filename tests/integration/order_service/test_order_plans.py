@@ -98,6 +98,6 @@ async def test_watched_orders_are_found_by_their_ids_however_many_they_are(
     many: ManyOrders, mode: str, size: int
 ) -> None:
     ids = [many.middle[1], *[uuid4() for _ in range(size - 1)]]
-    columns = ("{" + ",".join(map(str, column)) + "}" for column in (ids, ["PENDING"] * size))
+    columns = ("{" + ",".join(map(str, column)) + "}" for column in (ids, ["PENDING"] * size, ["NULL"] * size))
     plan = await plan_of(many.connection, mode, CHANGED, *columns)
     assert (sequential_scans(plan), indexes(plan), joins(plan)) == ([], ["orders_pkey"], ["Nested Loop"]), plan
