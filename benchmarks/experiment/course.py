@@ -8,7 +8,7 @@ import asyncpg
 import grpc
 
 from benchmarks.experiment.measuring import CellMeasuring
-from benchmarks.experiment.plan import Budget, Cell, ExperimentPlan
+from benchmarks.experiment.plan import POOL_SIZES, Budget, Cell, ExperimentPlan
 from benchmarks.experiment.results import CellResult, ExperimentResults
 from benchmarks.load import LoadGenerator
 from benchmarks.progress import Progress, Told
@@ -19,8 +19,6 @@ from recordshop.client import RecordShop
 
 # What a shop does that does not answer, or has ended: it costs its combination, and the others are measured.
 FAILURES = (LocalShopError, asyncpg.PostgresError, asyncpg.InterfaceError, grpc.RpcError, OSError)
-# The connections of all shops that are open together have to fit into one server, and into the limits of its roles.
-POOL = {"POSTGRES_POOL_SIZE_MAX": "10"}
 Measurings = Mapping[str, CellMeasuring]
 
 
@@ -82,10 +80,11 @@ class ExperimentCourse:
     @asynccontextmanager
     async def _shop(self, strategy: str, mode: str) -> AsyncIterator[CellMeasuring]:
         """Open a shop, which is audited as a whole when all is measured."""
+        pools = {service: {"POSTGRES_POOL_SIZE_MAX": str(size)} for service, size in POOL_SIZES.items()}
         settings = {
-            "catalog": {"STOCK_STRATEGY": strategy, **POOL},
-            "customer": POOL,
-            "order": {"ORDER_MODE": mode, **POOL},
+            **pools,
+            "catalog": {"STOCK_STRATEGY": strategy, **pools["catalog"]},
+            "order": {"ORDER_MODE": mode, **pools["order"]},
         }
         async with (
             self._stage.shop(f"{strategy}_{mode}", settings=settings) as shop,

@@ -37,8 +37,10 @@ def one_disc(figures: Figures) -> str:
 def growth(figures: Figures) -> str:
     """Tell what more clients do to each strategy."""
     few, many = figures.nearest(FEW), figures.clients[-1]
+    if few == many:
+        raise NotMeasured
     grown = {
-        strategy: figures.rate(strategy, SYNC, ONE, many) / figures.rate(strategy, SYNC, ONE, few)
+        strategy: _ratio(figures.rate(strategy, SYNC, ONE, many), figures.rate(strategy, SYNC, ONE, few))
         for strategy in figures.strategies
     }
     told = ", ".join(
@@ -61,6 +63,8 @@ def growth(figures: Figures) -> str:
 def alone(figures: Figures) -> str:
     """Tell what the strategies cost a client who is alone."""
     clients = figures.clients[0]
+    if clients > FEW:
+        raise NotMeasured
     ranked = _ranked(figures, lambda strategy: float(figures.cell(strategy, SYNC, ONE, clients)["p50_ms"]))
     [slowest, longest], [quickest, shortest] = ranked[0], ranked[-1]
     verdict = (
@@ -79,7 +83,7 @@ def many_discs(figures: Figures) -> str:
     clients = figures.clients[-1]
     spread = _ranked(figures, lambda strategy: figures.rate(strategy, SYNC, MANY, clients))
     hot = _ranked(figures, lambda strategy: figures.rate(strategy, SYNC, ONE, clients))
-    wide, narrow = hot[0][1] / hot[-1][1], spread[0][1] / spread[-1][1]
+    wide, narrow = _ratio(hot[0][1], hot[-1][1]), _ratio(spread[0][1], spread[-1][1])
     verdict = (
         "It is the shared row that costs, not the way to the database"
         if narrow < wide / ALIKE
@@ -225,8 +229,13 @@ def _others(ranked: Ranked) -> str:
     return "".join(f", {strategy} to {value:,.0f}" for strategy, value in ranked[1:])
 
 
+def _ratio(value: float, other: float) -> float:
+    """Divide rates; where nobody was served at all, by one order a second."""
+    return value / max(other, 1.0)
+
+
 def _times(value: float, other: float) -> str:
-    return f"{value / other:.1f} times"
+    return f"{_ratio(value, other):.1f} times"
 
 
 def _clients(count: int) -> str:

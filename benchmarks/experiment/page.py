@@ -8,7 +8,7 @@ from typing import Any
 from benchmarks.experiment.figures import Figures
 from benchmarks.experiment.lessons import CROWD, SYNC, lessons
 from benchmarks.experiment.picture import draw
-from benchmarks.experiment.plan import ONE, full_plan
+from benchmarks.experiment.plan import ONE, POOL_SIZES, full_plan
 from benchmarks.experiment.tables import all_figures, rates_and_waits
 
 TEMPLATE = Path(__file__).with_name("page.md")
@@ -35,6 +35,7 @@ def page(report: Mapping[str, Any]) -> str:
         all_figures=all_figures(figures),
         original=_beside_the_original(figures),
         discs=f"{made['discs']:,}",
+        pools=", ".join(f"{size} for the {service}" for service, size in POOL_SIZES.items()),
         load_s=f"{made['load_s']:g}",
         machine=f"{made['cpus']} x {made['cpu']}, {made['memory_gb']} GB",
         versions=f"PostgreSQL {made['postgres']['server_version']}, Python {made['python']}, grpcio {made['grpcio']}",

@@ -11,6 +11,8 @@ ONE, MANY = "one", "many"
 CLIENTS = (1, 8, 32, 90, 256)
 # The more telling ones first: where time gets short, the others are left out.
 QUICK_CLIENTS = (90, 8)
+# Connections to each service's database: those of all shops that are open together have to fit into one server, and into its roles' limits.
+POOL_SIZES = {"catalog": 13, "customer": 6, "order": 10}
 # The end of the last combinations, and the audits of their shops, come on top.
 FULL_BUDGET_S = 22 * 60.0
 QUICK_BUDGET_S = 170.0
@@ -43,7 +45,7 @@ class ExperimentPlan:
     load_s_min: float = 0.3
     last_copies_s: float = 0.4
     calls_max: int = 5_000
-    settle_limit_s: float = 60.0
+    settle_limit_s: float = 120.0
     budget_s: float = float("inf")
     customers: int = 1_000
     discs: int = 1_000
@@ -79,7 +81,7 @@ def quick_plan() -> ExperimentPlan:
         load_s=1.0,
         last_copies_s=0.2,
         calls_max=2_000,
-        settle_limit_s=20.0,
+        settle_limit_s=60.0,
         budget_s=QUICK_BUDGET_S,
     )
 

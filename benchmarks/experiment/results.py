@@ -12,12 +12,14 @@ from benchmarks.experiment.plan import Cell
 class LoadResult:
     """One load: what its clients saw, and what the databases hold of it.
 
-    `confirmed` and `refused` are orders at their end. `aborted` are those of them whose callers got an error and no decision; `pending`
-    are those that were open when the load ended, as their callers were told. `settle_s` are the seconds from then to the end of the last
-    order, None if that did not come in time. CPU time is counted until then.
+    Of `calls`, so many were `answered`, whatever the answer, and so many were taken in as `orders`. `confirmed` and `refused` are orders
+    at their end. `aborted` are those of them whose callers got an error and no decision; `pending` are those that were open when the load
+    ended, as their callers were told. `settle_s` are the seconds from then to the end of the last order, None if that did not come in
+    time. CPU time is counted until then.
     """
 
     calls: int
+    answered: int
     seconds: float
     p50_ms: float
     p99_ms: float

@@ -152,3 +152,15 @@ async def test_a_combination_that_fails_is_told_and_the_others_are_measured(
     assert [told.cell.discs for told in results.cells] == ["many"]
     assert report.last_line == "EXPERIMENT FAILED cells=1 disagreements=0"
     assert any("The client failed." in fault for fault in report.faults)
+
+
+async def test_a_shop_that_does_not_know_its_strategy_or_mode_is_not_measured(
+    stage: Stage, client: LoadGenerator
+) -> None:
+    # Were the services to read other variables than these, all shops would be the same one.
+    for strategies, modes in ((("unheard",), ("sync",)), (("grouped",), ("unheard",))):
+        plan = ExperimentPlan(quick=True, strategies=strategies, modes=modes, clients=(4,), load_s=0.1)
+        course = ExperimentCourse(plan=plan, budget=Budget(plan), stage=stage, generator=client, progress=Progress())
+        results = await course.run()
+        assert results.cells == []
+        assert any("did not start" in fault for fault in results.faults)

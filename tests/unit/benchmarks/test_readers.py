@@ -33,11 +33,12 @@ def test_refusals_are_answers_of_ghz_and_faults_are_none() -> None:
     details = [
         {"latency": 2_000_000, "status": "OK"},
         {"latency": 3_000_000, "status": "FailedPrecondition"},
+        {"latency": 4_000_000, "status": "Aborted"},
         {"latency": 9_000_000, "status": "Unavailable"},
     ]
-    counts = {"OK": 1, "FailedPrecondition": 1, "Unavailable": 1}
+    counts = {"OK": 1, "FailedPrecondition": 1, "Aborted": 1, "Unavailable": 1}
     report = {"total": 500_000_000, "statusCodeDistribution": counts, "details": details}
-    assert ghz.read_report(json.dumps(report)) == Load(answered=2, seconds=0.5, latencies_ms=[2.0, 3.0])
+    assert ghz.read_report(json.dumps(report)) == Load(answered=3, seconds=0.5, latencies_ms=[2.0, 3.0, 4.0])
     with pytest.raises(BenchmarkFailed):
         ghz.read_report(json.dumps(report | {"statusCodeDistribution": {"Unavailable": 3}}))
 

@@ -75,6 +75,13 @@ def test_a_lesson_whose_combinations_are_missing_is_left_out() -> None:
     assert "**One disc" in told
 
 
+def test_a_strategy_that_served_nobody_has_its_lessons_too() -> None:
+    report = a_report(sale=lambda cell: a_load(aborted=1_000 if cell.strategy == "pessimistic" else 0)).as_json()
+    assert len(list(lessons(Figures(report)))) == len(LESSONS)
+    assert "pessimistic to 0. " in lesson("One disc", report)
+    draw(report)
+
+
 def test_one_strategy_alone_has_a_page_too() -> None:
     plan = ExperimentPlan(quick=False, strategies=("grouped",), modes=("sync",), load_s=1.0)
     report = a_report(plan).as_json()
