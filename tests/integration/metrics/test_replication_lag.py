@@ -24,7 +24,7 @@ PASSWORD = "only-for-tests"
 TIMEOUT_S = 30.0
 MIB = 1024 * 1024
 [LAG] = [name for rule in alert_rules() if rule["alert"] == "ReplicationLag" for name in metrics_of(rule["expr"])]
-WRITE_WAL = "SELECT pg_logical_emit_message(true, 'test', repeat('x', 1024 * 1024)) FROM generate_series(1, 4)"
+WRITE_WAL = "SELECT count(pg_logical_emit_message(true, 'test', repeat('x', 1024 * 1024))) FROM generate_series(1, 4)"
 SEEN_LAG = "SELECT pg_wal_lsn_diff(pg_current_wal_lsn(), replay_lsn) FROM pg_stat_replication"
 
 
