@@ -14,6 +14,7 @@ from local_shop.postgres import LocalPostgres
 from local_shop.process_logs import FileLog
 from local_shop.provision import provision
 from local_shop.report import say, show_audit, shown_progress
+from local_shop.run import passed_on
 from local_shop.sale import Crowd, burst, gathered_crowd, make_disc, paced_sale
 from local_shop.shop import LocalShop, ShopOptions
 from local_shop.shop_env import ShopEnv
@@ -115,7 +116,7 @@ def _run_in(folder: Path, plan: DemoPlan) -> DemoResult:
     with LocalPostgres(data_dir=folder / "postgres", sync_new_files=False) as server:
         passwords = provision(server)
         say(f"PostgreSQL is up, migrated and seeded ({time.monotonic() - start_s:.1f} s).")
-        options = ShopOptions(log_of=lambda service: FileLog(folder / f"{service}.log"))
+        options = ShopOptions(settings=passed_on(), log_of=lambda service: FileLog(folder / f"{service}.log"))
         with LocalShop(server, passwords, options) as shop:
             say(f"Catalog, customer and order service are SERVING ({time.monotonic() - start_s:.1f} s).")
             try:

@@ -34,7 +34,7 @@ def run_shop(ports: Mapping[str, int], metrics_ports: Mapping[str, int], shop_di
         env_file.unlink(missing_ok=True)
         server = stack.enter_context(LocalPostgres(data_dir=shop_dir / "postgres"))
         passwords = provision(server)
-        options = ShopOptions(ports=ports, metrics_ports=metrics_ports, settings=_passed_on())
+        options = ShopOptions(ports=ports, metrics_ports=metrics_ports, settings=passed_on())
         shop = stack.enter_context(LocalShop(server, passwords, options))
         stack.callback(env_file.unlink, missing_ok=True)
         env = ShopEnv.of(shop)
@@ -45,7 +45,7 @@ def run_shop(ports: Mapping[str, int], metrics_ports: Mapping[str, int], shop_di
         raise LocalShopError(f"PostgreSQL ended; see {server.log_file}.")
 
 
-def _passed_on() -> dict[str, dict[str, str]]:
+def passed_on() -> dict[str, dict[str, str]]:
     """What this process' environment says to each service: of traces and logs to all alike."""
 
     def is_for(service: str, name: str) -> bool:

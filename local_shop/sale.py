@@ -19,6 +19,8 @@ CUSTOMERS = 100
 # An order that has no answer by then has failed. It bounds how many can be under way at once: this times the rate.
 ORDER_TIMEOUT_S = 15.0
 PROGRESS_INTERVAL_S = 0.25
+# What an order says that was refused after its caller had been answered.
+OUT_OF_STOCK = "OUT_OF_STOCK"
 
 Progress = Callable[[Tally], None]
 
@@ -39,6 +41,9 @@ class Crowd:
             order = await self.shop.create_order(
                 customer_id, {disc_id: 1}, request_id=request_id, timeout_s=ORDER_TIMEOUT_S
             )
+            # Whatever mode the shop is in: an order has its outcome when it is decided.
+            if order.status == order_pb2.ORDER_STATUS_PENDING:
+                *_, order = [now async for now in self.shop.watch_order(order.id, timeout_s=ORDER_TIMEOUT_S)]
         except OutOfStock:
             tally.refused += 1
         except ShopError as error:
@@ -47,6 +52,8 @@ class Crowd:
         else:
             if order.status == order_pb2.ORDER_STATUS_CONFIRMED:
                 tally.confirmed.add(UUID(order.id))
+            elif order.status == order_pb2.ORDER_STATUS_REJECTED and order.reason == OUT_OF_STOCK:
+                tally.refused += 1
             else:
                 tally.failed += 1
         tally.took(asyncio.get_running_loop().time() - since_s)

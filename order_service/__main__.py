@@ -141,6 +141,7 @@ async def serve(settings: OrderSettings, place: Place, metrics: OrderMetrics | N
         await stack.enter_async_context(recovery.running())
         if metrics is not None:
             await stack.enter_async_context(watched_backlog(journal, metrics.open_work))
+            metrics.watch_queue(lambda: queue.waiting)
         await stack.enter_async_context(_worker(settings, database, queue, orders, processing).running())
         await stack.enter_async_context(hub.running())
         await server.run_until_signal()

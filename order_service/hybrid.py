@@ -43,6 +43,10 @@ class GuardedSettling:
             )
         except NotAccepted as error:
             settled = [error] * len(distinct)
+        except BaseException:
+            # Nothing is known of the catalog then, but a probe that never ended would keep all others from trying it.
+            self._breaker.fail(era)
+            raise
         is_late = time.monotonic() - begun_s > self._slow_s
         if is_late or any(isinstance(outcome, CatalogUnavailable) for outcome in settled):
             self._breaker.fail(era)

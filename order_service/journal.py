@@ -30,10 +30,11 @@ WHERE id = $1 AND NOT EXISTS (
 )
 """
 
-# The clock is the database's own, whose times the rows have.
-BACKLOG = (
-    "SELECT count(*) AS rows, coalesce(extract(epoch FROM now() - min(create_time)), 0)::float8 AS age_s FROM open_work"
-)
+# Orders that wait in the queue are open as well. The clock is the database's own, whose times the rows have.
+BACKLOG = """
+SELECT count(*) AS rows, coalesce(extract(epoch FROM now() - min(create_time)), 0)::float8 AS age_s
+FROM (SELECT create_time FROM open_work UNION ALL SELECT create_time FROM order_queue) AS open
+"""
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,7 @@ class Journal:
         return [OpenWork(*row) for row in rows]
 
     async def backlog(self) -> tuple[int, float]:
-        """Answers how many rows there are, and the age of the oldest in seconds; 0 if there is none."""
+        """Answers how many rows there are, with those of the queue, and the age of the oldest in seconds; 0 if there is none."""
         [row] = await self._database.fetch(BACKLOG)
         return row["rows"], max(0.0, row["age_s"])
 

@@ -92,10 +92,12 @@ class OpenWorkStats:
     def __init__(self, page: Page) -> None:
         self._oldest_age_s = page.gauge(
             "recordshop_oldest_open_order_age_seconds",
-            "Age of the oldest row in the journal of open work; 0 if there is none.",
+            "Age of the oldest row in the journal of open work and in the queue; 0 if there is none.",
             Merge.MAX,
         )[()]
-        self._rows = page.gauge("recordshop_open_work_rows", "Rows in the journal of open work.", Merge.MAX)[()]
+        self._rows = page.gauge(
+            "recordshop_open_work_rows", "Rows in the journal of open work and in the queue.", Merge.MAX
+        )[()]
 
     def found(self, rows: int, oldest_age_s: float) -> None:
         """Notes what the journal holds."""
@@ -136,11 +138,18 @@ class OrderMetrics(ServiceMetrics):
         self.recovery = RecoveryStats(page)
         self.open_work = OpenWorkStats(page)
         self.audit = AuditStats(page)
+        self._queued = page.gauge(
+            "recordshop_queued_orders", "Async orders that wait in the queue for their decision.", Merge.MAX
+        )[()]
         self._breaker = page.gauge(
             "recordshop_circuit_breaker_state",
             "1 for the state that the breaker in front of the catalog is in, of each worker; it guards hybrid orders.",
             state=BREAKER_STATES,
         )
+
+    def watch_queue(self, waiting: Callable[[], int]) -> None:
+        """Looks now and then how many orders wait in the queue."""
+        self.samples.append(lambda: self._queued.set(waiting()))
 
     def watch_breaker(self, state: Callable[[], str]) -> None:
         """Looks now and then in which state the breaker is."""

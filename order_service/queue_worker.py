@@ -58,6 +58,10 @@ class QueueWorker:
         self._timeout_s = timeout_s
         self._hinted = asyncio.Event()
         self._working: dict[int, asyncio.Task[None]] = {}
+        # Who had a turn last comes last, so that busy partitions, or those that are stuck, keep no others out.
+        self._turn = 0
+        self._last_turns: dict[int, int] = {}
+        self._others_wait = False
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -98,17 +102,26 @@ class QueueWorker:
     async def _begin(self) -> None:
         """Begins to work on partitions in which orders wait, as many at once as may be; then waits for a hint, or for poll_s."""
         self._hinted.clear()
-        for partition in await self._queue.look():
-            if len(self._working) >= self._partitions_at_once_max:
-                break
-            if partition in self._leases.held and partition not in self._working:
-                self._working[partition] = asyncio.create_task(self._work(partition))
+        partitions = await self._queue.look()
+        waiting = sorted(
+            [partition for partition in partitions if partition in self._leases.held - self._working.keys()],
+            key=lambda partition: self._last_turns.get(partition, 0),
+        )
+        free = self._partitions_at_once_max - len(self._working)
+        self._others_wait = len(waiting) > free
+        for partition in waiting[:free]:
+            self._turn += 1
+            self._last_turns[partition] = self._turn
+            self._working[partition] = asyncio.create_task(self._work(partition))
         with suppress(TimeoutError):
             async with asyncio.timeout(self._poll_s):
                 await self._hinted.wait()
 
     async def _work(self, partition: int) -> None:
-        """Works on a partition until nobody waits in it, or it is another's; if a step fails, the head is tried again after poll_s."""
+        """Works on a partition until nobody waits in it, it is another's, or another waits for its place.
+
+        If a step fails, the head is tried again after poll_s.
+        """
         try:
             while partition in self._leases.held:
                 groups: Sequence[QueuedGroup] = await self._queue.head(partition, GROUPS_MAX)
@@ -119,6 +132,8 @@ class QueueWorker:
                     are_decided = await self._settle(partition, groups)
                 if not are_decided:
                     await asyncio.sleep(self._poll_s)
+                if self._others_wait:
+                    return
         except ServiceError as error:
             log.warning("a partition waits", partition=partition, reason=error.reason)
             await asyncio.sleep(self._poll_s)

@@ -35,13 +35,15 @@ class GroupLimits:
 class _Call(Generic[Answer]):
     """Entries that one caller handed in together: their answers, and a future that is done when all are there."""
 
-    __slots__ = ("answers", "done", "missing", "queued_s", "span")
+    __slots__ = ("answers", "barred", "done", "missing", "queued_s", "span")
 
     def __init__(self, count: int, done: asyncio.Future[None]) -> None:
         self.answers: list[Answer | ServiceError] = [NOT_ANSWERED] * count
         self.missing = count
         self.done = done
         self.queued_s = 0.0
+        # Keys of entries that have no answer: their later ones in this call must not be committed before them.
+        self.barred: set[Hashable] = set()
         self.span = tracing.current.get()
 
     def complete(self, place: int, answer: Answer | ServiceError) -> None:
@@ -106,7 +108,8 @@ class GroupCommit(Generic[Entry, Answer]):
         """Answers a value or an error for each entry, in their order, which is the order that they are queued in.
 
         Entries that do not fit all answer Overloaded at once, with none queued. One whose group did not begin before the deadline
-        answers NotAccepted, and those of a caller who has gone by then are left out: nothing was done.
+        answers NotAccepted, and those of a caller who has gone by then are left out: nothing was done. Entries of one call that share a key
+        are committed in their order or not at all: behind one without an answer, those of later groups answer NotAccepted.
         """
         refusal = self._refusal(len(entries))
         if refusal is not None:
@@ -168,7 +171,11 @@ class GroupCommit(Generic[Entry, Answer]):
             waiting = self._waiting.popleft()
             if waiting.call.done.done():
                 continue
-            if waiting.deadline_s <= now_s:
+            if waiting.call.barred and not waiting.call.barred.isdisjoint(waiting.keys):
+                waiting.call.barred |= waiting.keys
+                waiting.call.complete(waiting.place, NotAccepted())
+            elif waiting.deadline_s <= now_s:
+                waiting.call.barred |= waiting.keys
                 self._note_refused(EXPIRED, 1)
                 waiting.call.complete(waiting.place, NotAccepted())
             elif held and not held.isdisjoint(waiting.keys):
@@ -198,6 +205,8 @@ class GroupCommit(Generic[Entry, Answer]):
             if len(answers) != len(group):
                 answers = [Internal()] * len(group)
             for waiting, answer in zip(group, answers, strict=True):
+                if isinstance(answer, NotAccepted | Internal):
+                    waiting.call.barred |= waiting.keys
                 waiting.call.complete(waiting.place, answer)
 
     async def __aenter__(self) -> Self:

@@ -33,6 +33,16 @@ def test_a_short_demo_sells_out_exactly_and_says_so_in_its_last_line(tmp_path: P
     assert not list(tmp_path.glob("demo-*")), "its databases are still there"
 
 
+@pytest.mark.parametrize("mode", ["async", "hybrid"])
+def test_a_demo_counts_its_orders_when_they_are_decided_whatever_the_mode(tmp_path: Path, mode: str) -> None:
+    settings = {"DEMO_SECONDS": "3", "DEMO_RATE": "20", "DEMO_CLIENTS": "5", "ORDER_MODE": mode}
+    with shop_command("demo", shop_dir=tmp_path, **settings) as demo:
+        assert demo.finish() == 0, demo.lines
+    assert demo.lines[-1] == "AUDIT OK opening=40 sold=40 left=0 oversold=0 lost=0 duplicated=0"
+    figures = json.loads((tmp_path / "demo.json").read_text())
+    assert [figures[name] for name in ("sold", "refused", "failed")] == [40, 20, 0]
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
 def test_a_stopped_demo_leaves_no_process_behind(tmp_path: Path, number: signal.Signals) -> None:
     with shop_command("demo", shop_dir=tmp_path, DEMO_SECONDS="60") as demo:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 ASYNC, SYNC, HYBRID = order_pb2.ORDER_MODE_ASYNC, order_pb2.ORDER_MODE_SYNC, order_pb2.ORDER_MODE_HYBRID
 PARTITIONS = 16
+TURNS_MAX = 20
 LISTENER_ENDS = """
 SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND query LIKE 'LISTEN%'
 """
@@ -28,6 +29,11 @@ SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_d
 WAITING = """
 SELECT count(*) FROM pg_stat_activity
 WHERE datname = current_database() AND wait_event_type = 'Lock' AND usename = 'order_service'
+"""
+# Who waits for the row of a disc.
+HELD_UP = """
+SELECT count(*) FROM pg_stat_activity
+WHERE datname = current_database() AND wait_event_type = 'Lock' AND usename = 'catalog_service'
 """
 TAKE_POSITION = "UPDATE queue_partitions SET last_position = last_position + 1 WHERE partition = $1"
 
@@ -48,6 +54,14 @@ async def enqueue(
     order = await stage.place(request_id or name(), {disc: quantity}, mode=ASYNC, stub=stub)
     assert status_of(order) == "PENDING"
     return order.id
+
+
+async def discs_of_two_partitions(stage: Stage, *, stock: int) -> tuple[str, str]:
+    """Make two discs whose orders do not wait behind each other."""
+    first, second = [await stage.disc(stock=stock) for _ in range(2)]
+    while UUID(second).bytes[-1] % PARTITIONS == UUID(first).bytes[-1] % PARTITIONS:
+        second = await stage.disc(stock=stock)
+    return first, second
 
 
 async def final(stage: Stage, order_id: str) -> order_pb2.Order:
@@ -207,6 +221,46 @@ async def test_without_a_word_from_the_database_the_queue_is_looked_at_all_the_s
             await stage.books.orders.execute(LISTENER_ENDS)
             assert await statuses(stage, [await enqueue(stage, disc, stub=second)]) == ["CONFIRMED"]
     await stage.promise_kept(disc)
+
+
+async def test_a_partition_that_is_never_empty_leaves_the_others_their_turns(stage: Stage) -> None:
+    busy, other = await discs_of_two_partitions(stage, stock=100)
+    async with stage.second_order_service(QUEUE_PARTITIONS_AT_ONCE_MAX="1") as (process, second):
+        stage.order.kill()
+        await eventually(stage.books.leases, lambda leases: [len(held) for held in leases.values()] == [PARTITIONS])
+        async with stage.failpoints.trap("order.stock_answered", pid=process.pid) as trap:
+            await enqueue(stage, busy, stub=second)
+            held = await trap.reached()
+            behind = await enqueue(stage, other, stub=second)
+            for _ in range(TURNS_MAX):
+                await enqueue(stage, busy, stub=second)
+                held.go()
+                held = await trap.reached()
+                if (await stage.books.on_disk(behind)).ledger == "RESERVED":
+                    break
+            else:
+                pytest.fail("it never had its turn")
+    await stage.start(stage.order)
+    await stage.promise_kept(busy, other)
+
+
+async def test_a_partition_that_is_stuck_leaves_the_others_their_turns(stage: Stage) -> None:
+    stuck, free = await discs_of_two_partitions(stage, stock=5)
+    async with stage.second_order_service(QUEUE_PARTITIONS_AT_ONCE_MAX="1") as (_, second):
+        stage.order.kill()
+        await eventually(stage.books.leases, lambda leases: [len(held) for held in leases.values()] == [PARTITIONS])
+        async with stage.books.catalog.acquire() as other, other.transaction():
+            await other.execute("SELECT FROM discs WHERE id = $1 FOR UPDATE", UUID(stuck))
+            held_up = await enqueue(stage, stuck, stub=second)
+            await eventually(lambda: stage.books.catalog.fetchval(HELD_UP), lambda count: count >= 1)
+            behind = await enqueue(stage, free, stub=second)
+            request = order_pb2.WatchOrderRequest(id=behind)
+            [*_, order] = [order async for order in second.WatchOrder(request, timeout=PATIENCE_S)]
+            assert status_of(order) == "CONFIRMED"
+            assert (await stage.books.on_disk(held_up)).order == "PENDING"
+    await stage.start(stage.order)
+    assert await statuses(stage, [held_up]) == ["CONFIRMED"]
+    await stage.promise_kept(stuck, free)
 
 
 @pytest.mark.parametrize("failpoint", ["order.taken_in", "order.stock_answered", "order.decided"])

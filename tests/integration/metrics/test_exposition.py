@@ -204,6 +204,8 @@ async def test_metrics_are_answered_while_the_service_drains(fresh_shop: FreshSh
     shop = await fresh_shop(metrics=True, settings={"order": {"CATALOG_TIMEOUT_S": "60", "GROUP_TIMEOUT_S": "60"}})
     customer, disc = await shop.make_customer(), await shop.make_disc()
     assert (await when(shop, lambda seen: seen.total("recordshop_serving") == 1)).total("recordshop_workers") == 1
+    # So that there is a connection to the catalog: to a frozen process none can be opened.
+    await OrderDesk(shop.order).create(customer.id, {disc.id: 1})
     shop.local.catalog.pause()
     order = asyncio.ensure_future(OrderDesk(shop.order).create(customer.id, {disc.id: 1}))
     await when(shop, lambda seen: seen.total("recordshop_calls_in_flight", **CREATE) == 1)

@@ -6,6 +6,7 @@ import signal
 from collections import Counter
 
 import grpc
+from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from local_shop.listening import children
 from recordshop.channels import open_channel
@@ -71,19 +72,16 @@ async def test_one_port_tells_the_sum_and_a_killed_worker_takes_nothing_of_it_al
 
 
 async def test_what_killed_workers_had_under_way_is_under_way_no_more(fresh_shop: FreshShops) -> None:
-    patient = {"WORKERS": "2", "CATALOG_TIMEOUT_S": "60", "GROUP_TIMEOUT_S": "60"}
-    shop = await fresh_shop(metrics=True, settings={"order": patient})
-    customer, disc = await shop.make_customer(), await shop.make_disc()
-    shop.local.catalog.pause()
-    request = order_request(customer.id, {disc.id: 1})
-    order = asyncio.ensure_future(shop.order.CreateOrder(request, timeout=CALL_TIMEOUT_S))  # type: ignore[arg-type]
-    await when(shop, lambda seen: seen.total("recordshop_calls_in_flight", **CREATE) == 1)
-    for worker in children(shop.local.order.pid):
-        os.kill(worker, signal.SIGKILL)
-    after = await when(shop, lambda seen: seen.total("recordshop_worker_deaths_total") == 2)
-    assert after.total("recordshop_calls_in_flight", **CREATE) == 0
-    shop.local.catalog.resume()
-    await asyncio.gather(order, return_exceptions=True)
+    shop = await fresh_shop(metrics=True, settings={"order": {"WORKERS": "2"}})
+    watch = {"grpc_method": "Watch", "grpc_service": "grpc.health.v1.Health"}
+    async with open_channel(shop.local.order_addr) as channel:
+        call = health_pb2_grpc.HealthStub(channel).Watch(health_pb2.HealthCheckRequest(), timeout=CALL_TIMEOUT_S)
+        await call.read()
+        await when(shop, lambda seen: seen.total("recordshop_calls_in_flight", **watch) == 1)
+        for worker in children(shop.local.order.pid):
+            os.kill(worker, signal.SIGKILL)
+        after = await when(shop, lambda seen: seen.total("recordshop_worker_deaths_total") == 2)
+    assert after.total("recordshop_calls_in_flight", **watch) == 0
 
 
 async def test_an_audit_of_one_worker_counts_for_all(fresh_shop: FreshShops) -> None:

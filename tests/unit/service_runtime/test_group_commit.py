@@ -285,6 +285,43 @@ async def test_groups_and_refusals_are_counted_as_they_happen() -> None:
     assert refused == {"overloaded": 1, "expired": 1, "closing": 1}
 
 
+@pytest.mark.parametrize("answers", [[NotAccepted()], [Internal()], []], ids=["not accepted", "internal", "none"])
+async def test_behind_an_entry_without_an_answer_none_of_its_call_with_its_key_is_committed(
+    answers: list[ServiceError],
+) -> None:
+    bench = Bench()
+    async with bench.lane(replace(LIMITS, group_size_max=1)) as lane:
+        asking = asyncio.create_task(lane.outcomes(["a:1", "a:2", "b:1", "a:3"], soon()))
+        entries, word = await bench.group()
+        assert entries == ["a:1"]
+        [other] = await submitted(lane, "a:4")
+        word.set_result(answers)
+        for expected in (["b:1"], ["a:4"]):
+            entries, word = await bench.group()
+            assert entries == expected, "others, and other keys, are not held up"
+            word.set_result(None)
+        first, second, third, fourth = await asking
+        assert isinstance(first, NotAccepted | Internal)
+        assert isinstance(second, NotAccepted)
+        assert third == "B:1"
+        assert isinstance(fourth, NotAccepted)
+        assert await other == "A:4"
+
+
+async def test_a_refusal_is_an_answer_and_bars_nobody_behind_it() -> None:
+    bench = Bench()
+    async with bench.lane(replace(LIMITS, group_size_max=1)) as lane:
+        asking = asyncio.create_task(lane.outcomes(["a:1", "a:2"], soon()))
+        _, word = await bench.group()
+        word.set_result([Refused()])
+        entries, word = await bench.group()
+        assert entries == ["a:2"]
+        word.set_result(None)
+        refused, second = await asking
+        assert isinstance(refused, Refused)
+        assert second == "A:2"
+
+
 async def test_a_group_runs_in_nobodys_context_and_so_does_the_next_one() -> None:
     caller: ContextVar[str] = ContextVar("caller", default="nobody")
     seen: list[str] = []
