@@ -10,8 +10,8 @@
 \getenv monitor_password MONITOR_PASSWORD
 \if :{?monitor_password} \else \set monitor_password '' \endif
 
-SELECT 1 AS missing WHERE :'monitor_password' = '' \gset
-\if :{?missing}
+SELECT :'monitor_password' = '' AS missing \gset
+\if :missing
     \warn 'db/monitor.sql needs MONITOR_PASSWORD in its environment'
     DO $$ BEGIN RAISE EXCEPTION 'a password is missing'; END $$;
 \endif

@@ -1,42 +1,23 @@
 """A Prometheus of a test's own, set up as the observability profile's is but for its targets, its haste and its folder."""
 
 import json
-import signal
-import subprocess
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from math import isfinite
 from pathlib import Path
 from typing import Any
-from urllib.error import URLError
 from urllib.parse import urlencode
-from urllib.request import ProxyHandler, build_opener
 
-import pytest
 import yaml
 
-from local_shop.account import launched
 from local_shop.ports import HOST, free_port
-from tests.support.debian_tool import DebianToolMissing, find_or_fetch
+from tests.support.debian_server import debian_program, read_url, running
 from tests.support.observability import ALERTS, PROMETHEUS, read_yaml
 
 SCRAPE_INTERVAL = "500ms"
 # What Grafana puts in for its variable: at least four scrapes.
 RATE_INTERVAL = "5s"
-START_TIMEOUT_S = 60.0
-STOP_TIMEOUT_S = 20.0
-ANSWER_TIMEOUT_S = 10.0
-POLL_S = 0.05
-_opener = build_opener(ProxyHandler({}))
-
-
-def debian_program(name: str, *, package: str) -> Path:
-    """Return a program of Debian's; skip the test where it is not to be had."""
-    try:
-        return find_or_fetch(name, package=package)
-    except DebianToolMissing as error:
-        pytest.skip(str(error))
 
 
 @dataclass(frozen=True)
@@ -58,17 +39,8 @@ class Prometheus:
         """Return the states of the alerts that fire or are about to."""
         return {alert["labels"]["alertname"]: alert["state"] for alert in self._get("alerts")["alerts"]}
 
-    def is_ready(self) -> bool:
-        """Tell whether it answers."""
-        try:
-            with _opener.open(f"{self.url}/-/ready", timeout=ANSWER_TIMEOUT_S):
-                return True
-        except URLError:
-            return False
-
     def _get(self, path: str, **parameters: str) -> Any:
-        with _opener.open(f"{self.url}/api/v1/{path}?{urlencode(parameters)}", timeout=ANSWER_TIMEOUT_S) as answer:
-            return json.load(answer)["data"]
+        return json.loads(read_url(f"{self.url}/api/v1/{path}?{urlencode(parameters)}"))["data"]
 
 
 @contextmanager
@@ -82,20 +54,8 @@ def prometheus(folder: Path, targets: Mapping[str, str]) -> Iterator[Prometheus]
         *(program, "--config.file", folder / "prometheus.yml", "--storage.tsdb.path", folder / "data"),
         *("--web.listen-address", address, "--log.level", "warn"),
     ]
-    log = folder / "prometheus.log"
-    with (
-        log.open("wb") as output,
-        subprocess.Popen(
-            launched(command, folder=folder, end_signal=signal.SIGKILL), stdout=output, stderr=subprocess.STDOUT
-        ) as process,
-    ):
-        try:
-            server = Prometheus(f"http://{address}")
-            _wait_until_ready(server, process, log)
-            yield server
-        finally:
-            process.terminate()
-            process.wait(STOP_TIMEOUT_S)
+    with running(command, folder=folder, url=f"http://{address}/-/ready"):
+        yield Prometheus(f"http://{address}")
 
 
 def _config(targets: Mapping[str, str]) -> dict[str, Any]:
@@ -108,15 +68,3 @@ def _config(targets: Mapping[str, str]) -> dict[str, Any]:
         if job["job_name"] in targets
     ]
     return config
-
-
-def _wait_until_ready(server: Prometheus, process: "subprocess.Popen[bytes]", log: Path) -> None:
-    for _ in range(int(START_TIMEOUT_S / POLL_S)):
-        if server.is_ready():
-            return
-        try:
-            process.wait(POLL_S)
-        except subprocess.TimeoutExpired:
-            continue
-        break
-    raise AssertionError(f"Prometheus does not answer:\n{log.read_text(encoding='utf-8')}")

@@ -55,7 +55,7 @@ async def refused(call: "grpc.aio.UnaryUnaryCall[object, object]") -> None:
 
 @asynccontextmanager
 async def load_on(shop: OpenedShop) -> AsyncIterator[None]:
-    """Buy, be refused, buy in batches, cancel and audit, over and over, for as long as the block runs."""
+    """Buy, be refused, buy in batches and to be decided later, cancel and audit, over and over, for as long as the block runs."""
     customer, inactive = await shop.make_customer(), await shop.make_customer()
     edit = customer_pb2.UpdateCustomerRequest(
         customer=customer_pb2.Customer(id=inactive.id, active=False), update_mask=FieldMask(paths=["active"])
@@ -73,6 +73,10 @@ async def load_on(shop: OpenedShop) -> AsyncIterator[None]:
             await refused(shop.order.GetOrder(order_pb2.GetOrderRequest(id="no id"), timeout=CALL_TIMEOUT_S))
             await desk.batch([order_request(customer.id, {disc.id: 1}) for _ in range(5)])
             await desk.create(customer.id, {disc.id: 1, (await shop.make_disc()).id: 1})
+            for mode in (order_pb2.ORDER_MODE_ASYNC, order_pb2.ORDER_MODE_HYBRID):
+                later = order_request(customer.id, {disc.id: 1})
+                later.mode = mode
+                await shop.order.CreateOrder(later, timeout=CALL_TIMEOUT_S)
             await desk.cancel(orders[0].id)
             await desk.audit()
 

@@ -32,7 +32,7 @@ from tests.integration.metrics.readings import (
 from tests.integration.order_desk import OrderDesk, order_request
 from tests.integration.stock_room import new_id
 from tests.opened_shop import OpenedShop
-from tests.support.debian_tool import DebianToolMissing, find_or_fetch
+from tests.support.debian_server import debian_program
 
 CREATE = {"grpc_method": "CreateOrder"}
 CALL_TIMEOUT_S = 30.0
@@ -187,10 +187,7 @@ async def test_an_audit_tells_what_it_found_until_a_later_one_of_all_discs(
 
 
 async def test_prometheus_own_check_has_nothing_to_say(metered: OpenedShop) -> None:
-    try:
-        promtool = find_or_fetch("promtool", package="prometheus")
-    except DebianToolMissing as error:
-        pytest.skip(str(error))
+    promtool = debian_program("promtool", package="prometheus")
     for service in SERVICES:
         checked = subprocess.run(  # noqa: ASYNC221 - nothing else runs meanwhile.
             [promtool, "check", "metrics"],

@@ -3,8 +3,8 @@
 import subprocess
 from pathlib import Path
 
+from tests.support.debian_server import debian_program
 from tests.support.observability import ALERTS, PROMETHEUS, alert_rules, read_yaml
-from tests.support.prometheus import debian_program
 
 CASES = Path(__file__).with_name("alerts_test.yml")
 PROMTOOL_TIMEOUT_S = 60.0
