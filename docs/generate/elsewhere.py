@@ -53,6 +53,8 @@ COMPOSE = (
     Variable("CUSTOMER_PORT", "`50052`", "The customer service's port on 127.0.0.1."),
     Variable("ORDER_PORT", "`50053`", "The order service's port on 127.0.0.1."),
     Variable("CERTS_DIR", "`./.shop/certs`", "`compose/tls.yaml`: where the files are that `make certs` made."),
+    Variable("STOCK_STRATEGY", "`grouped`", "How the catalog takes stock: grouped, atomic, pessimistic or optimistic."),
+    Variable("ORDER_MODE", "`sync`", "When CreateOrder answers a caller who names no mode: sync, async or hybrid."),
     Variable("SHOP_IMAGE", "`record-shop:local`", "The name that the services' image is built under."),
     Variable(
         "OTEL_EXPORTER_OTLP_ENDPOINT", "none", "Where all services send their traces, such as `http://collector:4317`."
