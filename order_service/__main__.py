@@ -171,7 +171,7 @@ def _lanes(
         stack=stack,
         deciding=GroupPlacer(admission=opening, processing=processing, timeout_s=settings.group_timeout_s, stats=stats),
         queueing=IntakePlacer(admission=queueing, is_full=queue.is_full, stats=stats),
-        opening=IntakePlacer(admission=opening, stats=stats),
+        opening=IntakePlacer(admission=opening, is_full=queue.is_journal_full, stats=stats),
         guarded=GuardedSettling(
             processing=processing,
             breaker=breaker,

@@ -43,7 +43,7 @@ class LaneMaker:
         """Makes a lane for each mode; in the metrics all of them have the name."""
         metrics = self._metrics
         enter = self._stack.enter_async_context
-        # Closed last: what was taken in before that can still be decided.
+        # Closed last, since the other hands over to it.
         settling = await enter(settling_lane(self._guarded, limits, metrics and metrics.lane(SETTLING)))
         return LanesByMode(
             {

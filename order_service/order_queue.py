@@ -25,7 +25,7 @@ WITH draft AS (
         $11::text[], $12::smallint[], $13::integer[]
     ) AS draft (
         id, customer_id, request_id, fingerprint, customer_name, masked_document, disc_ids, quantities, status, reason,
-        stock_left, partition, place
+        stock_left, partition, place  -- Nobody is denied ahead of the queue: stock_left is NULL.
     )
 ), placed AS (
     INSERT INTO orders (
@@ -66,9 +66,16 @@ FROM (SELECT count(pg_notify::text) FROM told) AS always
 LEFT JOIN placed AS existing ON existing.attempts > 1
 """
 
-WAITING_PARTITIONS = (
-    "SELECT partition, sum(cardinality(order_ids))::integer AS orders FROM order_queue GROUP BY partition"
-)
+WAITING_PARTITIONS = """
+SELECT partition FROM queue_partitions
+WHERE EXISTS (SELECT 1 FROM order_queue WHERE order_queue.partition = queue_partitions.partition)
+"""
+
+COUNT = """
+SELECT
+    (SELECT coalesce(sum(cardinality(order_ids)), 0) FROM order_queue)::integer AS waiting,
+    (SELECT coalesce(sum(cardinality(order_ids)), 0) FROM open_work)::integer AS open
+"""
 
 HEAD = "SELECT position, order_ids, trace_parent FROM order_queue WHERE partition = $1 ORDER BY position LIMIT $2"
 
@@ -92,7 +99,8 @@ class QueuedGroup:
 class OrderQueue:
     """Puts orders into the queue, and takes those out that are decided. Raises DatabaseUnavailable.
 
-    `waiting` is how many orders wait, as of the last look, with those that this process has added since.
+    `waiting` is how many orders wait, as of the last count, with those that this process has added since; `open` is how many others are in
+    the journal, as of the last count. A group that comes when there is room for some of it is taken in whole.
     """
 
     def __init__(self, *, database: Database, waiting_max: int, stats: OrderStats | None = None) -> None:
@@ -100,10 +108,15 @@ class OrderQueue:
         self._database = database
         self._waiting_max = waiting_max
         self.waiting = 0
+        self.open = 0
 
-    def is_full(self, count: int) -> bool:
-        """Whether so many more would be too many."""
-        return self.waiting + count > self._waiting_max
+    def is_full(self) -> bool:
+        """Whether there is no room in the line."""
+        return self.waiting >= self._waiting_max
+
+    def is_journal_full(self) -> bool:
+        """Whether as many orders are open beside it, which recovery has to settle."""
+        return self.open >= self._waiting_max
 
     async def insert(self, placements: Sequence[Placement]) -> list[Order]:
         """Takes orders with ids that differ in, as PENDING and in line, or REJECTED if the customer is inactive.
@@ -136,11 +149,13 @@ class OrderQueue:
             self._stats.ended(order for order in taken_in if order.reason is not None and order.id not in existing)
         return taken_in
 
-    async def look(self) -> list[int]:
-        """Answers the partitions in which orders wait, and counts them."""
-        rows = await self._database.fetch(WAITING_PARTITIONS)
-        self.waiting = sum(row["orders"] for row in rows)
-        return [row["partition"] for row in rows]
+    async def count(self) -> None:
+        """Counts who waits, and who is open otherwise."""
+        [(self.waiting, self.open)] = await self._database.fetch(COUNT)
+
+    async def partitions(self) -> list[int]:
+        """Answers the partitions in which orders wait."""
+        return [row["partition"] for row in await self._database.fetch(WAITING_PARTITIONS)]
 
     async def head(self, partition: int, groups_max: int) -> list[QueuedGroup]:
         """Reads who is first in line."""

@@ -1,5 +1,6 @@
 """How orders are placed: from a caller's wish to its answer, which comes when the caller's mode says."""
 
+import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 from uuid import UUID
@@ -46,9 +47,12 @@ class LanesByMode:
         if len(by_mode) == 1:
             [mode] = by_mode
             return await self._lanes[mode].outcomes(drafts, deadline)
+        # At once: those of one mode must not use up the time of the others.
+        placed = await asyncio.gather(
+            *(self._lanes[mode].outcomes(entries, deadline) for mode, entries in by_mode.items())
+        )
         answers: dict[UUID, Outcome] = {}
-        for mode, entries in by_mode.items():
-            outcomes = await self._lanes[mode].outcomes(entries, deadline)
+        for entries, outcomes in zip(by_mode.values(), placed, strict=True):
             answers |= zip([entry.order_id for entry in entries], outcomes, strict=True)
         return [answers[draft.order_id] for draft in drafts]
 
@@ -109,7 +113,7 @@ class IntakePlacer:
         self,
         *,
         admission: Admission,
-        is_full: Callable[[int], bool] | None = None,
+        is_full: Callable[[], bool],
         stats: OrderStats | None = None,
     ) -> None:
         self._stats = stats
@@ -118,7 +122,7 @@ class IntakePlacer:
 
     async def place(self, drafts: Sequence[OrderDraft]) -> list[Outcome]:
         """Answers each order as it stands once it is taken in, in their order, or its error; Overloaded if too many wait already."""
-        if self._is_full is not None and self._is_full(len(drafts)):
+        if self._is_full():
             refused: list[Outcome] = [Overloaded()] * len(drafts)
             if self._stats is not None:
                 self._stats.placed(refused)

@@ -11,6 +11,7 @@ from order_service.model import Order, OrderDraft, OrderStatus, Refused, Release
 from order_service.repository import OrderRepository
 from order_service.sold_out import SoldOutDiscs
 from service_runtime import failpoints
+from service_runtime.database import DatabaseUnavailable
 from service_runtime.deadline import Deadline
 from service_runtime.errors import ServiceError
 
@@ -35,8 +36,11 @@ class OrderProcessing:
         if not suspects:
             return {}
         try:
-            stock_left = await self._catalog.deny_sold_out(suspects, deadline)
-        except CatalogUnavailable:
+            # One that exists is answered as it stands: it may wait for its turn, or stand for other lines.
+            existing = await self._orders.existing([draft.order_id for draft in suspects])
+            suspects = [draft for draft in suspects if draft.order_id not in existing]
+            stock_left = await self._catalog.deny_sold_out(suspects, deadline) if suspects else []
+        except (CatalogUnavailable, DatabaseUnavailable):
             # Whatever it has decided, it answers again on the usual way.
             return {}
         await failpoints.reach("order.denied")

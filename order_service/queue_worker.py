@@ -62,6 +62,8 @@ class QueueWorker:
         self._turn = 0
         self._last_turns: dict[int, int] = {}
         self._others_wait = False
+        # Orders of a partition that are asked for at once: halved when that was too much for one call's time, doubled when it was not.
+        self._sizes: dict[int, int] = {}
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -71,13 +73,17 @@ class QueueWorker:
             for step, pause_s in (
                 (self._leases.renew, self._lease_s / RENEWALS),
                 (self._listen, self._poll_s),
+                (self._queue.count, self._poll_s),
                 (self._begin, 0.0),
             )
         ]
         try:
             yield
         finally:
-            for task in (*tasks, *self._working.values()):
+            for task in tasks:
+                await cancelled_quietly(task)
+            # Only now does nobody begin more of these.
+            for task in tuple(self._working.values()):
                 await cancelled_quietly(task)
             try:
                 await self._leases.give_up()
@@ -102,7 +108,7 @@ class QueueWorker:
     async def _begin(self) -> None:
         """Begins to work on partitions in which orders wait, as many at once as may be; then waits for a hint, or for poll_s."""
         self._hinted.clear()
-        partitions = await self._queue.look()
+        partitions = await self._queue.partitions()
         waiting = sorted(
             [partition for partition in partitions if partition in self._leases.held - self._working.keys()],
             key=lambda partition: self._last_turns.get(partition, 0),
@@ -128,9 +134,14 @@ class QueueWorker:
                 if not groups:
                     return
                 groups = self._first_that_fit(groups)
+                # If it takes too long, that is what it is left with.
+                size = self._sizes.pop(partition, self._size_max)
+                self._sizes[partition] = max(1, size // 2)
                 with tracing.linked_span("queue", *[group.trace_parent for group in groups]):
-                    are_decided = await self._settle(partition, groups)
-                if not are_decided:
+                    are_decided = await self._settle(partition, groups, size)
+                if are_decided:
+                    self._sizes[partition] = min(self._size_max, size * 2)
+                else:
                     await asyncio.sleep(self._poll_s)
                 if self._others_wait:
                     return
@@ -154,13 +165,13 @@ class QueueWorker:
                 return groups[: max(count, 1)]
         return groups
 
-    async def _settle(self, partition: int, groups: Sequence[QueuedGroup]) -> bool:
-        """Has a partition's first groups decided; answers whether all of them were."""
+    async def _settle(self, partition: int, groups: Sequence[QueuedGroup], size: int) -> bool:
+        """Has the first `size` undecided orders of a partition's first groups decided; answers whether all of these were."""
         order_ids = [order_id for group in groups for order_id in group.order_ids]
         places = {order_id: place for place, order_id in enumerate(order_ids)}
         orders = await self._orders.get_durable(order_ids)
         waiting = sorted([order for order in orders if order.is_queued], key=lambda order: places[order.id])
-        outcomes = await self._processing.settle(waiting, Deadline.after(self._timeout_s))
+        outcomes = await self._processing.settle(waiting[:size], Deadline.after(self._timeout_s))
         await self._queue.close(partition, groups)
         undecided = sum(not isinstance(outcome, Order) for outcome in outcomes)
         if undecided:

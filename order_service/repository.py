@@ -26,6 +26,8 @@ FIND = "UPDATE orders SET attempts = attempts + 1 WHERE id = $1 RETURNING *, NUL
 
 GET = "SELECT *, NULL::uuid AS work_id FROM orders WHERE id = ANY ($1::uuid[])"
 
+EXISTING = "SELECT id FROM orders WHERE id = ANY ($1::uuid[])"
+
 # For who acts on what is read. Were a cancel lost with the primary when the catalog has given back its copies already, they would be on the
 # shelf and on a CONFIRMED order. The lock makes this read a write: its commit waits until a synchronous standby has all that was seen. It
 # stands in nobody's way.
@@ -125,6 +127,10 @@ class OrderRepository:
     async def get(self, order_ids: Sequence[UUID]) -> list[Order]:
         """Reads orders as they are now; unknown ones are left out."""
         return [order_from_row(row) for row in await self._database.fetch(GET, order_ids)]
+
+    async def existing(self, order_ids: Sequence[UUID]) -> set[UUID]:
+        """Answers which of these orders exist."""
+        return {row["id"] for row in await self._database.fetch(EXISTING, order_ids)}
 
     async def get_durable(self, order_ids: Sequence[UUID]) -> list[Order]:
         """Reads orders as `get` does, and waits until nothing can take back what was read."""

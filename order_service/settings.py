@@ -45,6 +45,8 @@ class OrderSettings(DatabaseSettings, ServerSettings, WatchSettings):
     group_timeout_s: Seconds = 5.0
     """Seconds that a group may take, whatever the deadlines of those in it."""
 
+    postgres_pool_size_max: Annotated[int, Field(ge=2, le=200)] = 16
+    """Connections to the database at most, in each worker; one of them listens for orders that wait in the queue."""
     order_mode: OrderMode = OrderMode.SYNC
     """When CreateOrder answers a caller who names no mode: sync (decided), async (taken in) or hybrid (decided if that is soon)."""
     hybrid_budget_max_s: Seconds = 1.0
@@ -58,7 +60,8 @@ class OrderSettings(DatabaseSettings, ServerSettings, WatchSettings):
     breaker_open_s: Seconds = 2.0
     """Seconds for which the catalog is not asked for hybrid orders; then one group at a time tries it."""
     queue_waiting_max: Annotated[int, Field(ge=1, le=10_000_000)] = 100_000
-    """Async orders that may wait for their decision, over all processes, whom each counts every QUEUE_POLL_S; more are OVERLOADED."""
+    """Async orders that may wait for their decision, and others that may be open when a hybrid one comes; more are OVERLOADED. Counted over
+    all processes, every QUEUE_POLL_S."""
     queue_poll_s: Seconds = 0.5
     """Seconds between two looks at the queue when no hint comes, and before a partition that could not be decided is tried again."""
     queue_lease_s: Seconds = 5.0

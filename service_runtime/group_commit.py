@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Hashable, Iterable, Sequence
+from contextlib import suppress
 from contextvars import copy_context
 from dataclasses import dataclass
 from types import TracebackType
@@ -119,6 +120,22 @@ class GroupCommit(Generic[Entry, Answer]):
         call = self._enqueue(entries, deadline)
         await call.done
         return call.answers
+
+    async def outcomes_by(self, entries: Sequence[Entry], deadline: Deadline) -> list[Answer | ServiceError]:
+        """Answers as `outcomes` does, but no later than at the deadline: then NotAccepted for each that has no answer yet.
+
+        Those whose group has begun go on without the caller, the others are left out.
+        """
+        refusal = self._refusal(len(entries))
+        if refusal is not None:
+            return [refusal] * len(entries)
+        if not entries:
+            return []
+        call = self._enqueue(entries, deadline)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(deadline.remaining_s()):
+                await call.done
+        return [NotAccepted() if answer is NOT_ANSWERED else answer for answer in call.answers]
 
     def _enqueue(self, entries: Sequence[Entry], deadline: Deadline) -> _Call[Answer]:
         loop = asyncio.get_running_loop()

@@ -45,6 +45,10 @@ GRANT SELECT, INSERT, DELETE, UPDATE (lease_end_time) ON queue_workers TO order_
 
 -- migrate:down
 
+-- Who still waits is left to recovery.
+INSERT INTO open_work (id, order_ids, next_attempt_time)
+SELECT gen_random_uuid(), order_ids, now() FROM order_queue;
+
 DROP TABLE queue_workers;
 DROP TABLE queue_leases;
 DROP TABLE order_queue;

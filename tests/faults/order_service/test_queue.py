@@ -309,6 +309,31 @@ async def test_a_sync_order_that_waits_for_the_catalog_is_answered_as_pending_by
     await stage.promise_kept(disc)
 
 
+@pytest.mark.parametrize("quantity", [1, 2], ids=["the same lines", "other lines"])
+async def test_a_sync_repeat_for_a_disc_that_ran_out_leaves_the_queued_order_its_turn(
+    stage: Stage, quantity: int
+) -> None:
+    disc = await stage.disc(stock=1)
+    await stage.sell_out(disc, 2)
+    request_id = name()
+    async with stage.failpoints.trap("order.stock_answered", pid=stage.order.pid) as trap:
+        first = await enqueue(stage, disc)
+        held = await trap.reached()
+        # Sold out by now; this one waits behind it, and copies come before its turn does.
+        second = await enqueue(stage, disc, request_id=request_id)
+        repeat = await answer_of(stage.place(request_id, {disc: quantity}, mode=SYNC))
+        if quantity == 1:
+            assert isinstance(repeat, order_pb2.Order)
+            assert (repeat.id, status_of(repeat)) == (second, "PENDING")
+        else:
+            assert isinstance(repeat, RequestIdReused)
+        assert await stage.books.on_disk(second) == OnDisk("PENDING", None, 0)
+        await stage.adjust(disc, 5)
+        held.go()
+    assert await statuses(stage, [first, second]) == ["CONFIRMED"] * 2
+    await stage.promise_kept(disc)
+
+
 async def test_an_order_that_is_cancelled_in_the_queue_gets_no_copies(stage: Stage) -> None:
     disc = await stage.disc(stock=2)
     async with catalog_away(stage):

@@ -340,3 +340,35 @@ async def test_a_group_runs_in_nobodys_context_and_so_does_the_next_one() -> Non
     async with GroupCommit(commit=commit, keys=lambda _: ["key"], limits=limits) as lane:
         assert await asyncio.gather(*[asyncio.create_task(ask(lane, entry)) for entry in range(3)]) == [0, 1, 2]
     assert seen == ["nobody"] * 3
+
+
+async def test_whoever_waits_until_a_deadline_gets_the_answers_that_there_are() -> None:
+    bench = Bench()
+    async with bench.lane(replace(LIMITS, group_size_max=1, in_flight_max=2)) as lane:
+        asking = asyncio.create_task(lane.outcomes_by(["a:1", "b:1", "c:1"], Deadline.after(1.0)))
+        _, first = await bench.group()
+        _, second = await bench.group()
+        first.set_result(None)
+        begun, third = await bench.group()
+        answers = await asking
+        assert answers[0] == "A:1"
+        assert [type(answer) for answer in answers[1:]] == [NotAccepted] * 2
+        second.set_result(None)
+        third.set_result(None)
+    assert begun == ["c:1"], "what has begun goes on"
+
+
+async def test_whoever_waits_until_a_deadline_and_has_not_begun_is_left_out() -> None:
+    bench = Bench()
+    async with bench.lane(replace(LIMITS, in_flight_max=1)) as lane:
+        [other] = await submitted(lane, "a:1")
+        _, word = await bench.group()
+        [answer] = await lane.outcomes_by(["a:2"], Deadline.after(0.01))
+        assert isinstance(answer, NotAccepted)
+        word.set_result(None)
+        assert await other == "A:1"
+        [last] = await submitted(lane, "a:3")
+        entries, word = await bench.group()
+        assert entries == ["a:3"]
+        word.set_result(None)
+        await last
