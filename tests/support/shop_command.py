@@ -89,7 +89,10 @@ def watched(pids: Sequence[int]) -> Iterator[list[int]]:
     with ExitStack() as stack:
         descriptors = []
         for pid in pids:
-            descriptors.append(os.pidfd_open(pid))
+            try:
+                descriptors.append(os.pidfd_open(pid))
+            except ProcessLookupError:
+                continue  # It has ended since it was listed, as a connection's backend may.
             stack.callback(os.close, descriptors[-1])
         yield descriptors
 
