@@ -142,11 +142,8 @@ class LocalShop:
 
     def _start_on(self, ports: Mapping[str, int]) -> None:
         asked = self._options.metrics_ports or {}
-        self._metrics_ports = {
-            service: asked[service] or free
-            for service, free in zip(SERVICES, free_ports(len(SERVICES)), strict=True)
-            if service in asked
-        }
+        free = iter(free_ports(list(asked.values()).count(0)) if 0 in asked.values() else ())
+        self._metrics_ports = {service: port or next(free) for service, port in asked.items()}
         self.processes = tuple(self._process(target, ports) for target in DATABASES)
         self.catalog, self.customer, self.order = self.processes
         for process in self.processes:
