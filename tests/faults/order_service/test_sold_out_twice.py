@@ -95,16 +95,15 @@ async def test_other_lines_that_are_denied_ahead_of_an_order_leave_it_neither_op
     request_id = f"two-payloads-{uuid4()}"
     lines: Lines = dict.fromkeys((disc, other)[:disc_count], 1)
     async with (
-        stage.second_order_service() as (second, stub),
-        stage.failpoints.trap("order.taken_in", pid=second.pid) as trap,
+        stage.second_order_service() as (_, stub),
+        stage.failpoints.trap("order.denied", pid=stage.order.pid) as trap,
     ):
-        first = asyncio.create_task(stage.place(request_id, lines, stub=stub))
+        ahead = asyncio.create_task(answer_of(stage.place(request_id, {disc: 2})))
         held = await trap.reached()
-        # Of this id the catalog hears of these lines first.
-        with pytest.raises(RequestIdReused):
-            await stage.place(request_id, {disc: 2})
+        # Of this id the catalog has heard of those lines first, and no order stands for them yet.
+        barred = await stage.place(request_id, lines, stub=stub)
         held.go()
-        barred = await first
+        assert isinstance(await ahead, RequestIdReused)
     # In the catalog its id stands for the other lines.
     assert (barred.id, status_of(barred)) == (stage.order_id(request_id), "CANCELLED")
     assert await stage.place(request_id, lines) == barred
@@ -122,13 +121,17 @@ async def test_an_order_left_open_whose_other_lines_were_denied_is_ended(stage: 
     request_id = f"two-payloads-{uuid4()}"
     order_id = stage.order_id(request_id)
     async with stage.second_order_service() as (second, stub), stage.recovery_at_rest():
-        async with stage.failpoints.trap("order.taken_in", pid=second.pid) as trap:
+        async with (
+            stage.failpoints.trap("order.denied", pid=stage.order.pid) as denied,
+            stage.failpoints.trap("order.taken_in", pid=second.pid) as taken_in,
+        ):
+            ahead = asyncio.create_task(answer_of(stage.place(request_id, {disc: 2})))
+            held = await denied.reached()
             first = asyncio.create_task(answer_of(stage.place(request_id, {disc: 1, other: 1}, stub=stub)))
-            held = await trap.reached()
-            with pytest.raises(RequestIdReused):
-                await stage.place(request_id, {disc: 2})
-            held.die()
+            (await taken_in.reached()).die()
             await stage.died(second)
+            held.go()
+            assert isinstance(await ahead, RequestIdReused)
         await first
         assert await stage.books.on_disk(order_id) == OnDisk("PENDING", "DENIED", 1)
         if ended_by == "cancel":
