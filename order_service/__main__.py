@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from order_service.access import ORDERS
 from order_service.admission import Admission
+from order_service.anonymizing import OrderAnonymization
 from order_service.audit import StockAudit
 from order_service.backlog import watched_backlog
 from order_service.batch import BatchPlacement
@@ -131,6 +132,7 @@ async def serve(settings: OrderSettings, place: Place, metrics: OrderMetrics | N
                 settle_s=settings.audit_settle_s,
                 stats=metrics and metrics.audit,
             ),
+            anonymization=OrderAnonymization(database=database),
             page_limits=PageLimits(default=settings.page_size_default, largest=settings.page_size_max),
             call_timeout_s=settings.call_timeout_s,
         )

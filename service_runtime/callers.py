@@ -27,17 +27,24 @@ class Caller(NamedTuple):
 
 
 # Set for each call where there is a policy, and nowhere else.
-_owner: ContextVar[UUID | None] = ContextVar("owner", default=None)
+_caller: ContextVar[Caller | None] = ContextVar("caller", default=None)
 
 
 def owner() -> UUID | None:
     """The customer whose data alone the call may see and make; None where it may see everybody's, or nobody asks who calls."""
-    return _owner.get()
+    caller = _caller.get()
+    return None if caller is None else caller.customer_id
+
+
+def is_service() -> bool:
+    """Whether a service calls, by its certificate, and no person; not where nobody asks who calls."""
+    caller = _caller.get()
+    return caller is not None and caller.kind.startswith(SERVICE_PREFIX)
 
 
 def become(caller: Caller) -> None:
     """Makes what the call's task does from now on the caller's doing."""
-    _owner.set(caller.customer_id)
+    _caller.set(caller)
 
 
 class Callers:
