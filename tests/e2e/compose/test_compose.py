@@ -21,6 +21,7 @@ ROOT = Path(__file__).parents[3]
 JOHN_DOE = "0e92cf1e-7bc4-4f9e-8eb6-3c88627efecb"
 WE_ARE_REACTIVE = "bcd8a0e9-dc0a-4ae7-a783-458542e2cc39"
 SERVICES = ("catalog", "customer", "order")
+ONE_SHOTS = ("secrets", "roles", "migrate", "seed")
 PORT_VARIABLES = tuple(f"{service.upper()}_PORT" for service in SERVICES)
 SHOP_UID = "10001"
 
@@ -29,6 +30,8 @@ ENGINE_TIMEOUT_S = 20.0
 UP_TIMEOUT_S = 600.0
 COMMAND_TIMEOUT_S = 120.0
 CALL_TIMEOUT_S = 20.0
+DOCUMENT_KEY_LENGTH = 44
+SECRET_LENGTH_MIN = 32
 
 pytestmark = pytest.mark.timeout(UP_TIMEOUT_S + 300)
 
@@ -132,7 +135,7 @@ async def test_an_order_is_placed_and_read_back_and_the_audit_agrees(client: Rec
 
 def test_no_container_is_root_or_can_write_or_has_a_capability(composed: ComposedShop) -> None:
     containers = composed.containers()
-    assert set(containers) == {"postgres", "roles", "migrate", "seed", *SERVICES}
+    assert set(containers) == {"postgres", *ONE_SHOTS, *SERVICES}
     for service, container in containers.items():
         assert container["HostConfig"]["ReadonlyRootfs"], service
         assert container["HostConfig"]["CapDrop"] == ["ALL"], service
@@ -140,6 +143,21 @@ def test_no_container_is_root_or_can_write_or_has_a_capability(composed: Compose
     for service in SERVICES:
         assert composed.compose("exec", "-T", service, "id", "-u").strip() == SHOP_UID
     assert composed.compose("exec", "-T", "postgres", "id", "-u").strip() != "0"
+
+
+def test_no_containers_environment_or_command_shows_a_secret(composed: ComposedShop) -> None:
+    shown = composed.compose("exec", "-T", "customer", "cat", "/secrets/password", "/secrets/document.key")
+    key = shown[-DOCUMENT_KEY_LENGTH:]
+    superuser = composed.compose("exec", "-T", "postgres", "cat", "/secrets/postgres")
+    secrets = [shown.removesuffix(key).strip(), key.strip(), superuser.strip()]
+    assert all(len(secret) >= SECRET_LENGTH_MIN for secret in secrets)
+    containers = composed.docker("inspect", *composed.compose("ps", "--all", "--quiet").split())
+    running = [composed.compose("top", service) for service in ("postgres", *SERVICES)]
+    environments = [
+        composed.compose("exec", "-T", service, "sh", "-c", "cat /proc/[0-9]*/environ /proc/[0-9]*/cmdline")
+        for service in SERVICES
+    ]
+    assert not [secret for secret in secrets for text in (containers, *running, *environments) if secret in text]
 
 
 def test_only_the_services_are_published_and_only_on_loopback(composed: ComposedShop) -> None:
@@ -160,7 +178,7 @@ async def test_orders_outlive_a_stop_in_which_each_service_ends_well(
     order = await client.create_order(JOHN_DOE, {WE_ARE_REACTIVE: 1}, timeout_s=CALL_TIMEOUT_S)
     composed.compose("stop")
     assert {service: found["State"]["ExitCode"] for service, found in composed.containers().items()} == dict.fromkeys(
-        ("postgres", "roles", "migrate", "seed", *SERVICES), 0
+        ("postgres", *ONE_SHOTS, *SERVICES), 0
     )
     composed.up()
     assert await client.get_order(order.id, timeout_s=CALL_TIMEOUT_S) == order
