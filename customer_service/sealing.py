@@ -108,6 +108,8 @@ class DocumentSealing:
         await self._database.run(seal)
 
     def _resealed(self, row: asyncpg.Record) -> tuple[UUID, str | None, bytes | None, bytes, bytes, bytes]:
-        document = row["document"] or self._documents.open(row["id"], row["sealed_document"])
+        # A document that waits and was edited meanwhile is sealed already, as the edit wanted it.
+        sealed_before = row["sealed_document"]
+        document = row["document"] if sealed_before is None else self._documents.open(row["id"], sealed_before)
         sealed = self._documents.resealed(row["id"], document, row["created_fingerprint"])
         return (row["id"], row["document"], row["document_hash"], *sealed)

@@ -12,7 +12,7 @@ import pytest
 
 from customer_service.documents import KEY_FOR_TRYING_OUT, Documents
 from customer_service.errors import DocumentsNotReady, DocumentTaken
-from customer_service.model import Customer, CustomerDraft, CustomerFilter, CustomerQuery
+from customer_service.model import Customer, CustomerDraft, CustomerEdit, CustomerFilter, CustomerQuery
 from customer_service.repository import CustomerRepository
 from customer_service.sealing import BATCH_SIZE, DocumentSealing
 from local_shop.copies import copy_databases, drop_databases
@@ -158,6 +158,21 @@ async def test_what_was_edited_meanwhile_is_not_overwritten(own: Database) -> No
         *([value] for value in stale),
     )
     assert await before.get(made.id) == made
+
+
+async def test_a_document_that_waits_and_is_edited_stays_as_it_was_edited(
+    postgres: ProvisionedPostgres, name: str, own: Database
+) -> None:
+    _, customers = await sealed_all(own, OLD)
+    customer_id, wanted = uuid4(), new_document()
+    async with owner_of(postgres, name) as owner:
+        await owner.execute(ADD_PLAIN, [customer_id], [new_document()])
+        nothing_else = dict.fromkeys(("name", "birth_date", "email", "phone", "active"))
+        await customers.edit(CustomerEdit(id=customer_id, etag="", document=wanted, **nothing_else))
+        assert (await customers.get(customer_id)).document == wanted
+        _, after = await sealed_all(own, OLD)
+        assert await owner.fetchval(LEFT) == 0
+    assert (await after.get(customer_id)).document == wanted
 
 
 async def test_a_document_that_came_past_the_service_and_is_anothers_holds_up_nobody(
