@@ -16,6 +16,7 @@ from recordshop.client import OrderUndecided, RecordShop, RetryPolicy
 from recordshop.order.v1 import order_pb2
 from tests.conftest import ProvisionedPostgres
 from tests.faults.waiting import eventually
+from tests.integration.metrics.readings import when
 from tests.integration.order_desk import CALL_TIMEOUT_S, CONFIRMED, PENDING, OrderDesk, order_id, order_request
 from tests.integration.refusals import refusal_of
 from tests.integration.stock_room import new_id
@@ -72,7 +73,7 @@ async def test_an_order_without_a_decision_stays_pending_until_its_caller_repeat
 async def test_an_order_of_a_batch_without_a_decision_is_told_so_beside_neighbours_that_have_theirs(
     fresh_shop: OpenShop, postgres: ProvisionedPostgres
 ) -> None:
-    shop = await fresh_shop(settings={"catalog": ONE_ATTEMPT, "order": NO_RECOVERY})
+    shop = await fresh_shop(metrics=True, settings={"catalog": ONE_ATTEMPT, "order": NO_RECOVERY})
     orders, customer = OrderDesk(shop.order), (await shop.make_customer()).id
     disc, other = [(await shop.make_disc(stock=9)).id for _ in range(2)]
     requests = [order_request(customer, {disc: 1}, "undecided"), order_request(customer, {other: 1}, "decided")]
@@ -81,6 +82,7 @@ async def test_an_order_of_a_batch_without_a_decision_is_told_so_beside_neighbou
     undecided, decided = await placing
     assert_undecided(undecided, order_id(customer, "undecided"))
     assert decided.order.status == CONFIRMED
+    await when(shop, lambda seen: seen.total("recordshop_orders_total", outcome="aborted") == 1)
     assert (await orders.get(order_id(customer, "undecided"))).status == PENDING
     again = await orders.batch(requests)
     assert [result.order.status for result in again] == [CONFIRMED, CONFIRMED]
