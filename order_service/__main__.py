@@ -13,6 +13,7 @@ from order_service.cancellation import OrderCancellation
 from order_service.catalog_client import CatalogClient
 from order_service.changes import OrderChanges
 from order_service.customer_client import CustomerClient
+from order_service.fair_lane import fair
 from order_service.hybrid import GuardedSettling
 from order_service.intake import OrderIntake
 from order_service.journal import Journal
@@ -43,6 +44,7 @@ from service_runtime.channels import open_channel
 from service_runtime.circuit_breaker import CircuitBreaker
 from service_runtime.command import run_service
 from service_runtime.database import Database, open_database
+from service_runtime.fair_creates import open_fair_creates
 from service_runtime.group_commit import GroupLimits
 from service_runtime.methods import methods_of
 from service_runtime.metrics import OVERLOADED
@@ -105,9 +107,10 @@ async def serve(settings: OrderSettings, place: Place, metrics: OrderMetrics | N
             metrics=metrics,
         )
         single_limits, bulk_limits = _limits(settings)
-        batches = BatchPlacement(lane=await lanes.make(bulk_lane, bulk_limits, BULK))
+        shares = open_fair_creates(settings)
+        batches = BatchPlacement(lane=fair(await lanes.make(bulk_lane, bulk_limits, BULK), shares))
         servicer = OrderServicer(
-            singles=await lanes.make(single_lane, single_limits, SINGLES),
+            singles=fair(await lanes.make(single_lane, single_limits, SINGLES), shares),
             batches=batches,
             streams=OrderStream(
                 batches=batches,
