@@ -2,8 +2,9 @@
 --
 -- Run by a superuser with psql 15 or later, as often as you like:
 --     psql -X -d postgres -f db/roles.sql
--- The six passwords come from the environment (CATALOG_OWNER_PASSWORD, CATALOG_SERVICE_PASSWORD and so on), so that no
--- list of processes shows them; `-v catalog_owner_password=...` works as well. A further run sets them anew.
+-- The six passwords come from files in the folder that PASSWORDS_DIR names, each named as its role (catalog_owner, catalog_service
+-- and so on), or else from the environment (CATALOG_OWNER_PASSWORD and so on), so that no list of processes shows them. A further run sets
+-- them anew.
 
 \set ON_ERROR_STOP on
 \set QUIET on
@@ -14,6 +15,16 @@
 \getenv customer_service_password CUSTOMER_SERVICE_PASSWORD
 \getenv order_owner_password ORDER_OWNER_PASSWORD
 \getenv order_service_password ORDER_SERVICE_PASSWORD
+
+\getenv passwords_dir PASSWORDS_DIR
+\if :{?passwords_dir}
+    \set catalog_owner_password `cat :'passwords_dir'/catalog_owner`
+    \set catalog_service_password `cat :'passwords_dir'/catalog_service`
+    \set customer_owner_password `cat :'passwords_dir'/customer_owner`
+    \set customer_service_password `cat :'passwords_dir'/customer_service`
+    \set order_owner_password `cat :'passwords_dir'/order_owner`
+    \set order_service_password `cat :'passwords_dir'/order_service`
+\endif
 
 \if :{?catalog_owner_password} \else \set catalog_owner_password '' \endif
 \if :{?catalog_service_password} \else \set catalog_service_password '' \endif

@@ -14,6 +14,7 @@ from local_shop.cluster import SUPERUSER, plain_environment
 from local_shop.errors import ProvisioningFailed
 from local_shop.postgres import LocalPostgres
 from local_shop.private_files import write_private
+from local_shop.secret_files import SecretFiles
 
 DB_DIR = Path(__file__).parent.parent / "db"
 SECRETS_FILE = "secrets.json"
@@ -46,12 +47,13 @@ def provision(server: LocalPostgres, *, db_dir: Path = DB_DIR, seed: bool = True
     and `seed/`. Raises ProvisioningFailed with the tool's own words.
     """
     passwords = role_passwords(server.data_dir.with_name(SECRETS_FILE))
-    _make_roles(server, db_dir / "roles.sql", passwords)
+    SecretFiles.of(server).write(passwords | {SUPERUSER: server.admin_password})
+    _make_roles(server, db_dir / "roles.sql")
     for target in DATABASES:
-        _migrate(server, target, db_dir / target.service, passwords[target.owner])
+        _migrate(server, target, db_dir / target.service)
         seeds = db_dir / "seed" / f"{target.service}.sql"
         if seed and seeds.exists():
-            _seed(server, target, seeds, passwords[target.owner])
+            _seed(server, target, seeds)
     return passwords
 
 
@@ -69,29 +71,31 @@ def run_sql(server: LocalPostgres, *statements: str) -> None:
     """Run statements as the superuser in the database `postgres`, each in a transaction of its own."""
     command = _psql(server, user=SUPERUSER, database="postgres")
     commands = [part for statement in statements for part in ("--command", statement)]
-    environment = plain_environment() | {"PGPASSWORD": server.admin_password}
-    _run([*command, *commands], environment=environment, timeout_s=PSQL_TIMEOUT_S)
+    _run([*command, *commands], environment=_environment(server), timeout_s=PSQL_TIMEOUT_S)
 
 
-def _make_roles(server: LocalPostgres, script: Path, passwords: Mapping[str, str]) -> None:
-    variables = {f"{role.upper()}_PASSWORD": password for role, password in passwords.items()}
+def _environment(server: LocalPostgres) -> dict[str, str]:
+    """Names the files with the passwords; who looks at the command or its environment sees none."""
+    files = SecretFiles.of(server)
+    return plain_environment() | {"PGPASSFILE": str(files.pgpass), "PASSWORDS_DIR": str(files.folder)}
+
+
+def _make_roles(server: LocalPostgres, script: Path) -> None:
     command = [*_psql(server, user=SUPERUSER, database="postgres"), "--file", script]
-    # In the environment, because every user of the machine sees the command line.
-    environment = plain_environment() | variables | {"PGPASSWORD": server.admin_password}
-    _run(command, environment=environment, timeout_s=PSQL_TIMEOUT_S)
+    _run(command, environment=_environment(server), timeout_s=PSQL_TIMEOUT_S)
 
 
-def _migrate(server: LocalPostgres, target: ServiceDatabase, migrations: Path, password: str) -> None:
+def _migrate(server: LocalPostgres, target: ServiceDatabase, migrations: Path) -> None:
     # Not `up`, which knocks at the database postgres first, to see whether it has to make this one, and is refused.
     command: list[str | Path] = [_dbmate(), "--no-dump-schema", "--migrations-dir", migrations, "migrate"]
-    url = f"{server.dsn(target.database, target.owner, password)}?sslmode=disable"
-    _run(command, environment={"DATABASE_URL": url}, timeout_s=MIGRATION_TIMEOUT_S)
+    url = f"postgres://{target.owner}@{server.host}:{server.port}/{target.database}?sslmode=disable"
+    environment = {"DATABASE_URL": url, "PGPASSFILE": str(SecretFiles.of(server).pgpass)}
+    _run(command, environment=environment, timeout_s=MIGRATION_TIMEOUT_S)
 
 
-def _seed(server: LocalPostgres, target: ServiceDatabase, script: Path, password: str) -> None:
+def _seed(server: LocalPostgres, target: ServiceDatabase, script: Path) -> None:
     command = [*_psql(server, user=target.owner, database=target.database), "--file", script]
-    environment = plain_environment() | {"PGPASSWORD": password}
-    _run([*command, "--single-transaction"], environment=environment, timeout_s=PSQL_TIMEOUT_S)
+    _run([*command, "--single-transaction"], environment=_environment(server), timeout_s=PSQL_TIMEOUT_S)
 
 
 def _psql(server: LocalPostgres, *, user: str, database: str) -> list[str | Path]:

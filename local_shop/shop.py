@@ -12,6 +12,7 @@ from local_shop.postgres import LocalPostgres
 from local_shop.process_logs import ConsoleLog, ProcessLog
 from local_shop.processes import START_TIMEOUT_S, ServiceProcess
 from local_shop.provision import DATABASES, ServiceDatabase
+from local_shop.secret_files import SecretFiles
 
 PORT_ATTEMPTS_MAX = 3
 SERVICES = tuple(target.service for target in DATABASES)
@@ -155,7 +156,7 @@ class LocalShop:
             "POSTGRES_HOST": self._server.host,
             "POSTGRES_PORT": str(self._server.port),
             "POSTGRES_USER": target.role,
-            "POSTGRES_PASSWORD": self._passwords[target.role],
+            "POSTGRES_PASSWORD_FILE": str(SecretFiles.of(self._server).password(target.role)),
             "POSTGRES_DB": self._database(target),
             "BIND_ADDRESS": HOST,
             f"{service.upper()}_PORT": str(ports[service]),

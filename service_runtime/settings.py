@@ -3,12 +3,13 @@
 import sys
 from typing import Annotated, Any, ClassVar, Literal, Self, TypeVar
 
-from pydantic import Field, FilePath, SecretStr, StringConstraints, ValidationError, field_validator, model_validator
+from pydantic import Field, FilePath, StringConstraints, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from service_runtime import lockdown
 from service_runtime.postgres_hosts import PostgresHost, parse_hosts
 from service_runtime.rate_limit import RateLimit
+from service_runtime.secret_files import Secret, with_secrets_read
 
 EXIT_BAD_SETTINGS = 2
 WORKERS_MAX = 64
@@ -24,6 +25,11 @@ class DocumentedSettings(BaseSettings):
     """Each setting is described by the docstring right under it, which docs/configuration.md is made from."""
 
     model_config = SettingsConfigDict(use_attribute_docstrings=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _secrets_may_be_files(cls, given: dict[str, Any]) -> dict[str, Any]:
+        return with_secrets_read(cls.model_fields, given)
 
 
 class DatabaseSettings(DocumentedSettings):
@@ -41,8 +47,10 @@ class DatabaseSettings(DocumentedSettings):
     """Seconds that each of several hosts is tried before the next one is; a sole host is tried longer. Longer where connecting is slow."""
     postgres_user: str = Field(min_length=1)
     """The service's role in the database."""
-    postgres_password: SecretStr
-    """The role's password. It is never logged."""
+    postgres_password: Secret
+    """The role's password. It is never logged. Whoever sees the process' environment sees it; POSTGRES_PASSWORD_FILE avoids that."""
+    postgres_password_file: FilePath | None = None
+    """A file that holds the role's password, and at most the end of a line behind it; in place of POSTGRES_PASSWORD. Read at the start."""
     postgres_db: str = Field(min_length=1)
     """The service's database."""
     postgres_schema: Identifier = "public"

@@ -3,44 +3,63 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from tests.chaos.history import Lines
+from tests.chaos.returned_books import (
+    LedgerReturn,
+    ReturnRow,
+    WriteOff,
+    read_ledger_returns,
+    read_returns,
+    read_write_offs,
+)
 from tests.chaos.stage import Stage
+from tests.chaos.wishes import Lines
 
 READ_TIMEOUT_S = 60.0
-OPEN_ORDERS = "SELECT count(*) FROM orders WHERE status IN ('PENDING', 'CANCELLING')"
+RESERVED, RELEASED = "RESERVED", "RELEASED"
+OPEN_ORDERS = "SELECT count(*) FROM orders WHERE status IN ('PENDING', 'CANCELLING') OR open_return_id IS NOT NULL"
 OPEN_WORK = "SELECT (SELECT count(*) FROM open_work) + (SELECT count(*) FROM order_queue)"
 ORDERS = """
-SELECT order_id, customer_id, request_id, status, disc_id, quantity, price_cents
+SELECT order_id, customer_id, request_id, status, disc_id, quantity, price_cents, returned
 FROM audit.orders WHERE customer_id = ANY ($1::uuid[]) ORDER BY order_id, disc_id
 """
 TOTALS = "SELECT id, total_cents FROM orders WHERE customer_id = ANY ($1::uuid[])"
 RESERVATIONS = """
-SELECT reservation_id, disc_id, state, quantity
+SELECT reservation_id, disc_id, state, quantity, returned
 FROM audit.reservations WHERE disc_id = ANY ($1::uuid[]) ORDER BY reservation_id, disc_id
 """
 STOCK = "SELECT disc_id, opening, moved, stock FROM audit.stock WHERE disc_id = ANY ($1::uuid[])"
-MOVEMENTS = "SELECT movement_id, disc_id, delta, state FROM stock_movements WHERE disc_id = ANY ($1::uuid[])"
+MOVEMENTS = """
+SELECT movement_id, disc_id, delta, state
+FROM stock_movements WHERE disc_id = ANY ($1::uuid[]) AND NOT starts_with(movement_id, 'return/')
+"""
 REVISIONS = "SELECT id, revision FROM discs WHERE id = ANY ($1::uuid[])"
 CHANGES = "SELECT disc_id, revision, stock FROM stock_changes WHERE disc_id = ANY ($1::uuid[])"
 
 
 @dataclass(frozen=True)
 class OrderRow:
-    """An order as it stands."""
+    """An order as it stands; `returned` is what came back of each line while it was CONFIRMED."""
 
     customer_id: str
     request_id: str
     status: str
     lines: Lines
     total_cents: int = 0
+    returned: Lines = ()
 
 
 @dataclass(frozen=True)
 class LedgerRow:
-    """What the ledger says of one disc of one reservation; a tombstone has quantity 0."""
+    """What the ledger says of one disc of one reservation, and what came back of it while it was held; a tombstone has quantity 0."""
 
     state: str
     quantity: int
+    returned: int = 0
+
+    @property
+    def held(self) -> int:
+        """Copies that it holds."""
+        return self.quantity - self.returned if self.state == RESERVED else 0
 
 
 @dataclass(frozen=True)
@@ -54,7 +73,7 @@ class StockRow:
 
 @dataclass(frozen=True)
 class MovementRow:
-    """One movement."""
+    """One movement that somebody asked for."""
 
     disc_id: str
     delta: int
@@ -65,7 +84,8 @@ class MovementRow:
 class Books:
     """Everything that counts: orders by id, the ledger by order and disc, stock by disc, movements by id; and what is open.
 
-    Of each disc's moves, how many there were, and what was left after those that are kept.
+    Of each disc's moves, how many there were, and what was left after those that are kept. Returns by their ids, in either database, and
+    what the ledger says of those that were written off, by id and disc.
     """
 
     orders: Mapping[str, OrderRow] = field(default_factory=dict)
@@ -75,18 +95,22 @@ class Books:
     open_work: int = 0
     revisions: Mapping[str, int] = field(default_factory=dict)
     changes: Mapping[str, Mapping[int, int]] = field(default_factory=dict)
+    returns: Mapping[str, ReturnRow] = field(default_factory=dict)
+    ledger_returns: Mapping[str, LedgerReturn] = field(default_factory=dict)
+    write_offs: Mapping[tuple[str, str], WriteOff] = field(default_factory=dict)
 
 
 async def open_count(stage: Stage) -> tuple[int, int]:
-    """How many orders are not final, and how many rows the journal and the queue have."""
+    """How many orders are not final, or have a return under way, and how many rows the journal and the queue have."""
     orders = await stage.orders.fetchval(OPEN_ORDERS, timeout=READ_TIMEOUT_S)
     return int(orders), int(await stage.orders.fetchval(OPEN_WORK, timeout=READ_TIMEOUT_S))
 
 
 async def read_books(stage: Stage, discs: Sequence[str], customers: Sequence[str]) -> Books:
     """Reads both databases: what there is of these discs, and of these customers."""
+    orders = await _read_orders(stage, customers)
     return Books(
-        await _read_orders(stage, customers),
+        orders,
         await _read_ledger(stage, discs),
         {
             str(row["disc_id"]): StockRow(row["opening"], row["moved"], row["stock"])
@@ -99,6 +123,9 @@ async def read_books(stage: Stage, discs: Sequence[str], customers: Sequence[str
         (await open_count(stage))[1],
         await newest_revisions(stage, discs),
         await _read_changes(stage, discs),
+        await read_returns(stage, list(orders)),
+        await read_ledger_returns(stage, discs),
+        await read_write_offs(stage, discs),
     )
 
 
@@ -122,13 +149,15 @@ async def _read_orders(stage: Stage, customers: Sequence[str]) -> dict[str, Orde
     orders: dict[str, OrderRow] = {}
     for row in await stage.orders.fetch(ORDERS, customers, timeout=READ_TIMEOUT_S):
         known = orders.get(str(row["order_id"]))
-        line = (str(row["disc_id"]), row["quantity"])
+        disc = str(row["disc_id"])
+        line, back = (disc, row["quantity"]), (disc, row["returned"])
         orders[str(row["order_id"])] = OrderRow(
             str(row["customer_id"]),
             row["request_id"],
             row["status"],
             (*known.lines, line) if known else (line,),
             totals[row["order_id"]],
+            (*known.returned, back) if known else (back,),
         )
     return orders
 
@@ -137,5 +166,5 @@ async def _read_ledger(stage: Stage, discs: Sequence[str]) -> dict[str, dict[str
     ledger: dict[str, dict[str, LedgerRow]] = {}
     for row in await stage.catalog.fetch(RESERVATIONS, discs, timeout=READ_TIMEOUT_S):
         lines = ledger.setdefault(str(row["reservation_id"]), {})
-        lines[str(row["disc_id"])] = LedgerRow(row["state"], row["quantity"])
+        lines[str(row["disc_id"])] = LedgerRow(row["state"], row["quantity"], row["returned"])
     return ledger

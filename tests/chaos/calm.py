@@ -8,9 +8,10 @@ import grpc
 from recordshop.order.v1 import order_pb2, order_pb2_grpc
 from tests.chaos.books import open_count
 from tests.chaos.desk import Desk
-from tests.chaos.history import CONFIRMED, SOLD_OUT, Call, Op, Wish
+from tests.chaos.history import CONFIRMED, SOLD_OUT, Call, Op
 from tests.chaos.stage import Stage
 from tests.chaos.violation import Violation
+from tests.chaos.wishes import Return, Wish
 
 POLL_S = 0.05
 ASKED_AT_ONCE = 100
@@ -52,6 +53,14 @@ async def ask_again(desk: Desk) -> None:
         await _ask_all(desk, wishes[first : first + ASKED_AT_ONCE], number, "again at the end")
 
 
+async def return_again(desk: Desk) -> None:
+    """All who brought copies back, or tried to, ask again, each of both replicas in turn."""
+    returns = [returning for payloads in desk.history.returns.values() for returning in payloads]
+    for first in range(0, len(returns), ASKED_AT_ONCE):
+        async with asyncio.timeout(PATIENCE_S):
+            await asyncio.gather(*(_return(desk, one) for one in returns[first : first + ASKED_AT_ONCE]))
+
+
 async def buy_afresh(desk: Desk, customer: str, discs: Sequence[str]) -> None:
     """Somebody buys each disc at each replica, whatever that may remember of it: there is plenty now."""
     for replica in desk.replicas:
@@ -84,6 +93,13 @@ async def _ask_all(desk: Desk, wishes: Sequence[Wish], replica: int, way: str) -
             wishes = [wish for wish, call in zip(wishes, calls, strict=True) if not call.is_decided]
             replica += 1
             await asyncio.sleep(POLL_S)
+
+
+async def _return(desk: Desk, returning: Return) -> None:
+    replica = 0
+    while not (await desk.take_back(returning, replica, "return again at the end", ASK_TIMEOUT_S)).is_decided:
+        replica = (replica + 1) % len(desk.replicas)
+        await asyncio.sleep(POLL_S)
 
 
 def _wish(desk: Desk, call: Call) -> Wish:

@@ -1,24 +1,26 @@
 """Rules about what callers were told."""
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
-from tests.chaos.books import Books
+from tests.chaos.books import Books, OrderRow
 from tests.chaos.history import (
     CANCELLED,
     CANCELLING,
     CONFIRMED,
     PENDING,
     REJECTED,
+    RETURNED,
+    RETURNED_ALL,
     REUSED,
     SOLD_OUT,
     UNDECIDED,
     Call,
     History,
-    Lines,
     Op,
 )
 from tests.chaos.violation import Violation, about
+from tests.chaos.wishes import Lines
 
 BOUGHT = frozenset({CONFIRMED, CANCELLING, CANCELLED})
 # What the protos name, for the calls that the load makes.
@@ -27,10 +29,20 @@ KNOWN = {
     Op.CANCEL: UNDECIDED | {CANCELLED, "ORDER_NOT_FOUND", "ORDER_NOT_CANCELLABLE"},
     Op.GET: UNDECIDED | BOUGHT | {REJECTED, "ORDER_NOT_FOUND"},
     Op.MOVE: UNDECIDED | {"APPLIED", "STOCK_BELOW_ZERO"},
+    Op.RETURN: UNDECIDED
+    | {
+        RETURNED,
+        RETURNED_ALL,
+        REUSED,
+        "ORDER_NOT_FOUND",
+        "ORDER_NOT_DECIDED",
+        "ORDER_NOT_CANCELLABLE",
+        "RETURN_EXCEEDS_SALE",
+    },
 }
 # These promise that their call did nothing.
 NOTHING_DONE = frozenset({"NOT_ACCEPTED", "OVERLOADED"})
-# How far an order had come for an answer to be given.
+# How far an order, or a return, had come for an answer to be given.
 RANKS = {
     "ORDER_NOT_FOUND": 0,
     PENDING: 1,
@@ -38,8 +50,12 @@ RANKS = {
     SOLD_OUT: 2,
     REJECTED: 2,
     "ORDER_NOT_CANCELLABLE": 2,
+    "ORDER_NOT_DECIDED": 1,
+    "RETURN_EXCEEDS_SALE": 2,
+    RETURNED: 3,
     CANCELLING: 3,
     CANCELLED: 4,
+    RETURNED_ALL: 4,
 }
 REFUSED = frozenset({SOLD_OUT, REJECTED, "ORDER_NOT_CANCELLABLE"})
 
@@ -62,7 +78,7 @@ def acknowledged_orders_are_there(history: History, books: Books) -> Iterator[Vi
         order = books.orders.get(subject)
         if order is None and any(call.op is Op.CREATE and call.outcome == PENDING for call in calls):
             yield about("acknowledged is there", subject, "told to be PENDING, and not there", history, books)
-        told = [call for call in calls if call.op is not Op.MOVE and call.outcome in BOUGHT]
+        told = [call for call in calls if call.outcome in BOUGHT]
         if not told:
             continue
         if order is None:
@@ -71,7 +87,7 @@ def acknowledged_orders_are_there(history: History, books: Books) -> Iterator[Vi
         if order.status == REJECTED:
             yield about("acknowledged is there", subject, "acknowledged, and REJECTED", history, books)
         was_confirmed = any(call.outcome == CONFIRMED for call in told)
-        if order.status == CANCELLED and was_confirmed and not any(call.op is Op.CANCEL for call in calls):
+        if order.status == CANCELLED and was_confirmed and not _may_be_cancelled(calls, order):
             yield about("acknowledged is there", subject, "CANCELLED, and nobody asked for that", history, books)
         if order.status == CONFIRMED and any(call.outcome == CANCELLED for call in told):
             yield about("acknowledged is there", subject, "told to be CANCELLED, and CONFIRMED", history, books)
@@ -81,7 +97,8 @@ def acknowledged_orders_are_there(history: History, books: Books) -> Iterator[Vi
 
 def refusals_stay(history: History, books: Books) -> Iterator[Violation]:
     """Who was refused is refused for good, with the same figures."""
-    for subject, calls in history.calls.items():
+    for subject in history.wishes:
+        calls = history.of(subject)
         refused = [call for call in calls if call.outcome in REFUSED]
         if not refused:
             continue
@@ -146,3 +163,8 @@ def _has_content(call: Call, lines: Lines, total_cents: int) -> bool:
     asked = call.op is not Op.CREATE or call.lines == lines
     sold = not call.sold or call.sold == lines
     return asked and sold and (call.total_cents in {None, total_cents} or call.outcome != CONFIRMED)
+
+
+def _may_be_cancelled(calls: Sequence[Call], order: OrderRow) -> bool:
+    """Whether somebody asked for an order's end, or all of it came back."""
+    return any(call.op is Op.CANCEL for call in calls) or order.returned == order.lines

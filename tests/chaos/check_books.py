@@ -3,18 +3,16 @@
 from collections import Counter
 from collections.abc import Iterator
 
-from tests.chaos.books import Books
+from tests.chaos.books import Books, OrderRow
 from tests.chaos.history import APPLIED, CANCELLED, CONFIRMED, REJECTED, History, Op
 from tests.chaos.violation import Violation, about
-
-RESERVED, RELEASED = "RESERVED", "RELEASED"
 
 
 def stock_is_conserved(history: History, books: Books) -> Iterator[Violation]:
     """Opening stock and movements are what is on the shelf and what is held, for every disc, and never less than nothing."""
     held: Counter[str] = Counter()
     for lines in books.ledger.values():
-        held.update({disc: row.quantity for disc, row in lines.items() if row.state == RESERVED})
+        held.update({disc: row.held for disc, row in lines.items()})
     for disc, opening in history.opening.items():
         stock = books.stock.get(disc)
         if stock is None:
@@ -25,11 +23,11 @@ def stock_is_conserved(history: History, books: Books) -> Iterator[Violation]:
 
 
 def what_is_held_is_sold(history: History, books: Books) -> Iterator[Violation]:
-    """CONFIRMED orders hold exactly their lines, others nothing; what was cancelled is released."""
+    """CONFIRMED orders hold exactly their lines, less what came back of them, others nothing; what was cancelled is released."""
     for subject in sorted({*books.orders, *books.ledger}):
         order, ledger = books.orders.get(subject), books.ledger.get(subject, {})
-        held = {disc: row.quantity for disc, row in ledger.items() if row.state == RESERVED}
-        sold = dict(order.lines) if order is not None and order.status == CONFIRMED else {}
+        held = {disc: row.held for disc, row in ledger.items() if row.held}
+        sold = _kept(order) if order is not None and order.status == CONFIRMED else {}
         if held != sold:
             yield about("held is sold", subject, f"held {held}, sold {sold}", history, books)
         elif order is not None and order.status == CANCELLED:
@@ -61,6 +59,8 @@ def nobody_ordered_what_was_not_asked_for(history: History, books: Books) -> Ite
 def movements_count_once(history: History, books: Books) -> Iterator[Violation]:
     """Each movement that was told to be done is there once, as it was asked for, and nothing else moved."""
     moved: Counter[str] = Counter()
+    for (_, disc), write_off in books.write_offs.items():
+        moved[disc] += write_off.delta
     for subject, row in books.movements.items():
         asked = history.of(subject, Op.MOVE)
         if not any(call.lines == ((row.disc_id, row.delta),) for call in asked):
@@ -75,3 +75,8 @@ def movements_count_once(history: History, books: Books) -> Iterator[Violation]:
     for disc, stock in books.stock.items():
         if disc in history.opening and stock.moved != moved[disc]:
             yield Violation("movements once", disc, f"moved {stock.moved}, by the movements {moved[disc]}")
+
+
+def _kept(order: OrderRow) -> dict[str, int]:
+    back = dict(order.returned)
+    return {disc: quantity - back.get(disc, 0) for disc, quantity in order.lines if quantity > back.get(disc, 0)}

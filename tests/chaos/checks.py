@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 
-from tests.chaos import check_answers, check_books, check_stock, check_watches
+from tests.chaos import check_answers, check_books, check_returns, check_stock, check_watches
 from tests.chaos.books import Books
 from tests.chaos.history import History
 from tests.chaos.violation import Violation
@@ -16,6 +16,11 @@ RULES: tuple[Rule, ...] = (
     check_books.orders_are_final,
     check_books.nobody_ordered_what_was_not_asked_for,
     check_books.movements_count_once,
+    check_returns.returns_are_made_once,
+    check_returns.write_offs_are_told,
+    check_returns.returns_are_as_asked_for,
+    check_returns.return_answers_are_true,
+    check_returns.returned_copies_stay_returned,
     check_answers.one_order_for_each_request,
     check_answers.acknowledged_orders_are_there,
     check_answers.refusals_stay,

@@ -10,7 +10,8 @@ import grpc
 from recordshop.catalog.v1 import stock_pb2
 from recordshop.error_details import error_from_rpc
 from recordshop.order.v1 import order_pb2
-from tests.chaos.history import Call, History, Lines, Op, Wish
+from tests.chaos.history import CANCELLED, CONFIRMED, RETURNED, RETURNED_ALL, Call, History, Op
+from tests.chaos.wishes import Lines, Return, Wish
 
 if TYPE_CHECKING:
     from recordshop.catalog.v1.stock_pb2_grpc import StockServiceAsyncStub
@@ -46,8 +47,7 @@ class Desk:
             order = await self._counters[replica].order.CreateOrder(_request(wish), timeout=timeout_s)
         except grpc.aio.AioRpcError as error:
             return self._failed(call, error)
-        call.total_cents = order.total_cents
-        return self._ended(call, order.id, order.status, _lines(order))
+        return self._answered(call, order)
 
     async def batch(
         self, wishes: Sequence[Wish], replica: int, way: str, timeout_s: float = CALL_TIMEOUT_S
@@ -93,7 +93,16 @@ class Desk:
             order = await self._counters[replica].order.CancelOrder(request, timeout=timeout_s)
         except grpc.aio.AioRpcError as error:
             return self._failed(call, error)
-        return self._ended(call, order.id, order.status, _lines(order))
+        return self._answered(call, order)
+
+    async def take_back(self, returning: Return, replica: int, way: str, timeout_s: float = CALL_TIMEOUT_S) -> Call:
+        """CancelOrder for a part, or for what is to be written off."""
+        call = self.history.begin_return(way, returning, replica)
+        try:
+            order = await self._counters[replica].order.CancelOrder(_return_request(returning), timeout=timeout_s)
+        except grpc.aio.AioRpcError as error:
+            return self._failed(call, error)
+        return self._answered(call, order)
 
     async def get(self, order_id: str, replica: int, way: str, timeout_s: float = CALL_TIMEOUT_S) -> Call:
         """GetOrder."""
@@ -104,8 +113,7 @@ class Desk:
             )
         except grpc.aio.AioRpcError as error:
             return self._failed(call, error)
-        call.total_cents = order.total_cents
-        return self._ended(call, order.id, order.status, _lines(order))
+        return self._answered(call, order)
 
     async def move(self, movement_id: str, lines: Lines, replica: int, way: str) -> Call:
         """AdjustStock."""
@@ -119,17 +127,25 @@ class Desk:
         self.history.end(call, stock_pb2.StockMovementState.Name(movement.state).removeprefix("STOCK_MOVEMENT_STATE_"))
         return call
 
-    def _ended(self, call: Call, order_id: str, status: order_pb2.OrderStatus.ValueType, lines: Lines) -> Call:
-        call.order_id = order_id
-        call.sold = lines
-        self.history.end(call, order_pb2.OrderStatus.Name(status).removeprefix("ORDER_STATUS_"))
+    def _answered(self, call: Call, order: order_pb2.Order) -> Call:
+        """An order as a whole is the answer; a return's call is told what became of the return by it."""
+        call.order_id = order.id
+        call.sold = tuple((line.disc_id, line.quantity) for line in order.lines)
+        call.back = tuple((line.disc_id, line.returned_quantity) for line in order.lines)
+        if call.op in {Op.CREATE, Op.GET}:
+            call.total_cents = order.total_cents
+        status = _status(order.status)
+        made = {CONFIRMED: RETURNED, CANCELLED: RETURNED_ALL} if call.op is Op.RETURN else {}
+        self.history.end(call, made.get(status, status))
         return call
 
     def _entry(self, call: Call, result: order_pb2.CreateOrderResult) -> Call:
-        if result.HasField("order"):
-            call.total_cents = result.order.total_cents
-            return self._ended(call, result.order.order_id, result.order.status, ())
-        return self._refused(call, result.error.reason or "GRPC_UNKNOWN", dict(result.error.metadata))
+        if not result.HasField("order"):
+            return self._refused(call, result.error.reason or "GRPC_UNKNOWN", dict(result.error.metadata))
+        call.order_id = result.order.order_id
+        call.total_cents = result.order.total_cents
+        self.history.end(call, _status(result.order.status))
+        return call
 
     def _failed(self, call: Call, error: grpc.aio.AioRpcError) -> Call:
         failure = error_from_rpc(error)
@@ -149,5 +165,15 @@ def _request(wish: Wish) -> order_pb2.CreateOrderRequest:
     )
 
 
-def _lines(order: order_pb2.Order) -> Lines:
-    return tuple((line.disc_id, line.quantity) for line in order.lines)
+def _return_request(returning: Return) -> order_pb2.CancelOrderRequest:
+    lines = [order_pb2.OrderLineRequest(disc_id=disc_id, quantity=quantity) for disc_id, quantity in returning.lines]
+    disposition = (
+        order_pb2.RETURN_DISPOSITION_WRITE_OFF if returning.is_written_off else order_pb2.RETURN_DISPOSITION_RESTOCK
+    )
+    return order_pb2.CancelOrderRequest(
+        order_id=returning.order_id, request_id=returning.request_id, lines=lines, disposition=disposition
+    )
+
+
+def _status(status: order_pb2.OrderStatus.ValueType) -> str:
+    return order_pb2.OrderStatus.Name(status).removeprefix("ORDER_STATUS_")

@@ -32,7 +32,15 @@ SELECT pg_terminate_backend(pid) FROM pg_stat_activity
 WHERE application_name = 'recordshop' AND datname = $1 AND ($2 OR pid % 2 = 0)
 """
 BACKEND = "SELECT pid FROM pg_stat_activity WHERE application_name = 'recordshop' AND datname = $1 LIMIT 1"
-CLOCK_STEP = "UPDATE open_work SET next_attempt_time = now() + $1 * interval '1 second'"
+# The leases of the journal, and those of the queue's partitions and workers.
+CLOCK_STEP = """
+WITH work AS (
+    UPDATE open_work SET next_attempt_time = now() + $1 * interval '1 second'
+), partition AS (
+    UPDATE queue_leases SET lease_end_time = now() + $1 * interval '1 second'
+)
+UPDATE queue_workers SET lease_end_time = now() + $1 * interval '1 second'
+"""
 
 
 @dataclass(frozen=True)
@@ -121,7 +129,7 @@ async def full_disk(stage: Stage, fault: Fault) -> None:
 
 
 async def clock_step(stage: Stage, fault: Fault) -> None:
-    """The leases of all open work lie an hour ahead, or are an hour over."""
+    """The leases of all open work, of all partitions and workers lie an hour ahead, or are an hour over."""
     step_s = CLOCK_STEP_S if fault.luck < 0.5 else -CLOCK_STEP_S
     with suppress(OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
         await stage.orders.execute(CLOCK_STEP, step_s, timeout=STATEMENT_TIMEOUT_S)

@@ -5,15 +5,9 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from functools import cached_property
 from typing import NamedTuple
-from uuid import UUID
 
-from order_service.model import order_id_for
-from recordshop.order.v1 import order_pb2
-
-# Lines, or a movement, by disc: each disc once, in the order of their ids.
-Lines = tuple[tuple[str, int], ...]
+from tests.chaos.wishes import Lines, Return, Wish
 
 UNANSWERED = "UNANSWERED"
 SOLD_OUT = "OUT_OF_STOCK"
@@ -22,12 +16,15 @@ CONFIRMED, CANCELLING, CANCELLED = "CONFIRMED", "CANCELLING", "CANCELLED"
 REJECTED = "REJECTED"
 PENDING = "PENDING"
 APPLIED = "APPLIED"
+# A return is made: of an order that still is CONFIRMED, or of one that is CANCELLED by then.
+RETURNED, RETURNED_ALL = "RETURNED", "RETURNED_ALL"
 # These leave open what became of a request; whoever wants to know asks again.
 UNDECIDED = frozenset(
     {
         UNANSWERED,
         "ORDER_PENDING",
         "ORDER_CANCELLING",
+        "ORDER_RETURNING",
         "NOT_ACCEPTED",
         "OVERLOADED",
         PENDING,
@@ -45,31 +42,18 @@ class Op(StrEnum):
 
     CREATE = "create"
     CANCEL = "cancel"
+    RETURN = "return"
     GET = "get"
     MOVE = "move"
 
 
-@dataclass(frozen=True)
-class Wish:
-    """One payload under one request_id; in whatever mode it is asked for, it is the same wish."""
-
-    customer_id: str
-    request_id: str
-    lines: Lines
-    mode: order_pb2.OrderMode.ValueType = field(default=order_pb2.ORDER_MODE_SYNC, compare=False)
-
-    @cached_property
-    def order_id(self) -> str:
-        """The id of the order that this becomes."""
-        return str(order_id_for(UUID(self.customer_id), self.request_id))
-
-
 @dataclass(slots=True)
 class Call:
-    """One call, or one entry of a batch. `subject` is the order's id, or the movement's.
+    """One call, or one entry of a batch. `subject` is the id of the order, of the return, or of the movement.
 
-    `lines` are those that were asked for, or the movement as (disc, delta). What was answered: `outcome` is a status, a reason, or the
-    status code of an error without one; `order_id`, `total_cents`, `figures` and `sold`, the answered lines, are what came along.
+    `lines` are those that were asked for, or the movement as (disc, delta); `returning` is all that a return asks for. What was answered:
+    `outcome` is a status, a reason, or the status code of an error without one; `order_id`, `total_cents`, `figures`, `sold` and `back`,
+    the answered lines and what came back of them, are what came along.
     """
 
     op: Op
@@ -84,6 +68,8 @@ class Call:
     total_cents: int | None = None
     figures: str = ""
     sold: Lines = ()
+    back: Lines | None = None
+    returning: Return | None = None
 
     @property
     def is_decided(self) -> bool:
@@ -91,7 +77,8 @@ class Call:
         return self.outcome not in UNDECIDED
 
     def __str__(self) -> str:
-        asked = " ".join(f"{disc[:8]}:{quantity:+d}" for disc, quantity in self.lines)
+        moved = " ".join(f"{disc[:8]}:{quantity:+d}" for disc, quantity in self.lines)
+        asked = moved if self.returning is None else str(self.returning)
         told = " ".join(
             text
             for text in (
@@ -99,6 +86,7 @@ class Call:
                 f"of order {self.order_id}" if self.order_id not in {"", self.subject} else "",
                 f"total {self.total_cents}" if self.total_cents is not None else "",
                 f"left {self.figures}" if self.figures else "",
+                f"back {[quantity for _, quantity in self.back]}" if self.back is not None else "",
             )
             if text
         )
@@ -114,11 +102,12 @@ class Seen(NamedTuple):
 
 @dataclass
 class History:
-    """All calls of a round, by their subjects, and the wishes behind the orders; and what each watcher was told, by disc."""
+    """All calls of a round, by their subjects, the wishes behind the orders and returns, and what each watcher was told, by disc."""
 
     opening: Mapping[str, int] = field(default_factory=dict)
     calls: dict[str, list[Call]] = field(default_factory=lambda: defaultdict(list))
     wishes: dict[str, list[Wish]] = field(default_factory=lambda: defaultdict(list))
+    returns: dict[str, list[Return]] = field(default_factory=lambda: defaultdict(list))
     outcomes: Counter[str] = field(default_factory=Counter)
     watched: list[dict[str, list[Seen]]] = field(default_factory=list)
     _zero_s: float = field(default_factory=time.monotonic)
@@ -139,6 +128,14 @@ class History:
             self.wishes[wish.order_id].append(wish)
         return self.begin(Op.CREATE, way, wish.order_id, wish.lines, replica)
 
+    def begin_return(self, way: str, returning: Return, replica: int) -> Call:
+        """Writes down that copies are to come back."""
+        if returning not in self.returns[returning.return_id]:
+            self.returns[returning.return_id].append(returning)
+        call = self.begin(Op.RETURN, way, returning.return_id, returning.lines, replica)
+        call.returning = returning
+        return call
+
     def end(self, call: Call, outcome: str) -> None:
         """Writes down what was answered, after it was."""
         call.outcome = outcome
@@ -146,7 +143,7 @@ class History:
         self.outcomes[f"{call.op}.{outcome}"] += 1
 
     def of(self, subject: str, *ops: Op) -> Sequence[Call]:
-        """The calls about an order or a movement, in the order in which they went out; of these kinds only, if any is named."""
+        """The calls about an order, a return or a movement, in the order in which they went out; of these kinds only, if any is named."""
         calls = self.calls.get(subject, [])
         return [call for call in calls if call.op in ops] if ops else calls
 

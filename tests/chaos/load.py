@@ -5,11 +5,23 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from recordshop.order.v1 import order_pb2
-from tests.chaos.history import CONFIRMED, Call, Wish
-from tests.chaos.shopper import Shopper
+from tests.chaos.history import CONFIRMED, Call
+from tests.chaos.load_returns import (
+    buy_and_give_back,
+    give_back,
+    parts_at_once,
+    race_to_return,
+    return_again,
+    return_and_cancel,
+    return_and_leave,
+    return_too_much,
+    used_return_id,
+)
+from tests.chaos.shopper import HURRY_TIMEOUT_S, Shopper
+from tests.chaos.wishes import Wish
 
 THINK_MAX_S = 0.03
-HURRY_TIMEOUT_S = 0.03
+
 BATCH_MAX = 8
 DELIVERY = (5, 40)
 LOSS_MAX = 5
@@ -173,6 +185,15 @@ KINDS: Mapping[str, Kind] = {
     "race_to_cancel": Kind(race_to_cancel, 8),
     "leave": Kind(leave, 6),
     "cancel_and_leave": Kind(cancel_and_leave, 4),
+    "give_back": Kind(give_back, 7),
+    "buy_and_give_back": Kind(buy_and_give_back, 6),
+    "parts_at_once": Kind(parts_at_once, 4),
+    "return_and_cancel": Kind(return_and_cancel, 4),
+    "race_to_return": Kind(race_to_return, 3),
+    "return_again": Kind(return_again, 4),
+    "used_return_id": Kind(used_return_id, 4),
+    "return_too_much": Kind(return_too_much, 2),
+    "return_and_leave": Kind(return_and_leave, 4),
     "delivery": Kind(delivery, 4),
     "loss": Kind(loss, 1),
     "batch": Kind(batch, 5),

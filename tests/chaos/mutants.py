@@ -17,6 +17,7 @@ SOON_GONE = (2, 4, 6)
 KILLS = {"kill": 3, "terminate_backends": 1, "half_open": 1}
 BUYS = {"order": 4, "duplicates": 4, "delivery": 1}
 CANCELS = {"order": 2, "buy_and_cancel": 4, "race_to_cancel": 4, "cancel_and_leave": 3, "delivery": 1}
+RETURNS = {"order": 3, "give_back": 4, "buy_and_give_back": 4, "parts_at_once": 2, "return_again": 2, "delivery": 1}
 
 
 @dataclass(frozen=True)
@@ -95,6 +96,23 @@ MUTANTS: Mapping[str, Mutant] = {
     "recovery_rejects": Mutant("recovery asks, it does not decide", BUYS, lags=("order.stock_answered=0.2:2.5",)),
     "payloads_are_not_compared": Mutant(
         "a request_id stands for one payload", {"order": 2, "two_payloads": 2, "used_id": 2}
+    ),
+    "returns_are_made_twice": Mutant("copies of a return come back once", RETURNS),
+    "written_off_copies_are_shelved": Mutant("what is written off never reaches the shelf", RETURNS),
+    "returns_are_not_journaled": Mutant(
+        "a return that is under way is in the journal",
+        {"order": 3, "return_and_leave": 6},
+        faults={"kill": 3, "half_open": 2, "cut": 2},
+        lags=("order.return_recorded=0.6:0.8",),
+        fault_interval_s=0.5,
+    ),
+    "returns_are_not_compared": Mutant(
+        "a return's request_id stands for one return", {"order": 3, "used_return_id": 4}
+    ),
+    "cancel_overtakes_return": Mutant(
+        "a cancel of the whole waits for a return that is under way",
+        {"order": 4, "return_and_cancel": 6, "delivery": 1},
+        lags=("order.return_recorded=0.5:0.3",),
     ),
 }
 

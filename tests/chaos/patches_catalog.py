@@ -7,7 +7,7 @@ from uuid import uuid4
 
 import asyncpg
 
-from catalog_service.stock import reservations
+from catalog_service.stock import reservations, returns
 from catalog_service.stock.denials import DenialLedger
 from catalog_service.stock.model import (
     MovementRequest,
@@ -16,14 +16,18 @@ from catalog_service.stock.model import (
     ReservationLine,
     ReservationRequest,
     ReservationState,
+    ReturnRequest,
+    StockReturn,
 )
 from catalog_service.stock.movements import MovementLedger
 from catalog_service.stock.reservations import ReservationLedger
+from catalog_service.stock.returns import ReturnLedger
 from service_runtime.database import Connection
 from tests.chaos.patches import cut_out, put
 
 _release = ReservationLedger.release
 _decide_movement = MovementLedger._decide
+_take_back = ReturnLedger.take_back
 
 
 class _Forgotten(Exception):
@@ -114,6 +118,20 @@ def copies_come_back_unseen() -> None:
     cut_out(reservations, "GIVE_BACK", ", revision = discs.revision + 1", "")
 
 
+def returns_are_made_twice() -> None:
+    """A return that is told again takes copies back again, as far as the line has them."""
+
+    async def take_back(self: ReturnLedger, request: ReturnRequest) -> StockReturn:
+        return await _take_back(self, replace(request, id=uuid4()))
+
+    put(ReturnLedger, "take_back", take_back)
+
+
+def written_off_copies_are_shelved() -> None:
+    """Copies that are written off go back onto the shelf."""
+    cut_out(returns, "RETURN", "CASE $6 WHEN 'RESTOCK' THEN line.quantity ELSE 0 END", "line.quantity")
+
+
 MUTANTS: Mapping[str, Callable[[], None]] = {
     "conflicts_are_ignored": conflicts_are_ignored,
     "refusals_are_forgotten": refusals_are_forgotten,
@@ -122,4 +140,6 @@ MUTANTS: Mapping[str, Callable[[], None]] = {
     "copies_come_back_unseen": copies_come_back_unseen,
     "movements_are_repeated": movements_are_repeated,
     "stock_is_not_looked_at": stock_is_not_looked_at,
+    "returns_are_made_twice": returns_are_made_twice,
+    "written_off_copies_are_shelved": written_off_copies_are_shelved,
 }

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from uuid import UUID, uuid4
 
-from order_service import intake, model, order_queue, repository
+from order_service import intake, model, order_queue, repository, returns
 from order_service.cancellation import OrderCancellation
 from order_service.journal import OpenWork
 from order_service.model import Order, OrderDraft, OrderStatus, Refused, RejectionReason
@@ -99,6 +99,26 @@ def payloads_are_not_compared() -> None:
     put(quantities.Lines, "fingerprint", same)
 
 
+def returns_are_not_journaled() -> None:
+    """A return is begun without a row in the journal."""
+    cut_out(returns, "BEGIN", "$10::text FROM marked", "$10::text FROM marked WHERE false")
+
+
+def returns_are_not_compared() -> None:
+    """Another return under a used request_id is answered as if it were the first one."""
+    put(CancelRequest, "fingerprint", bytes(quantities.FINGERPRINT_LENGTH_BYTES))
+
+
+def cancel_overtakes_return() -> None:
+    """A cancel of the whole does not wait for a return that is under way."""
+
+    async def cancel(self: OrderCancellation, request: CancelRequest, deadline: Deadline) -> Order:
+        return await self._mark_and_finish(request, deadline)
+
+    cut_out(repository, "MARK_CANCELLING", " AND open_return_id IS NULL", "")
+    put(OrderCancellation, "_cancel", cancel)
+
+
 def _refused(order: Order) -> Refused:
     return Refused(RejectionReason.OUT_OF_STOCK, order.disc_ids, dict.fromkeys(order.disc_ids, 0))
 
@@ -112,4 +132,7 @@ MUTANTS: Mapping[str, Callable[[], None]] = {
     "memory_refuses": memory_refuses,
     "recovery_rejects": recovery_rejects,
     "payloads_are_not_compared": payloads_are_not_compared,
+    "returns_are_not_journaled": returns_are_not_journaled,
+    "returns_are_not_compared": returns_are_not_compared,
+    "cancel_overtakes_return": cancel_overtakes_return,
 }

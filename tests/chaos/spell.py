@@ -16,7 +16,7 @@ from recordshop.client import RecordShop
 from recordshop.customer.v1 import customer_pb2
 from recordshop.order.v1 import order_pb2_grpc
 from tests.chaos.books import read_books
-from tests.chaos.calm import ask_again, audit, buy_afresh, deliver, nothing_open
+from tests.chaos.calm import ask_again, audit, buy_afresh, deliver, nothing_open, return_again
 from tests.chaos.checks import judge
 from tests.chaos.desk import Counter as ShopCounter
 from tests.chaos.desk import Desk
@@ -164,6 +164,7 @@ class Spell:
         try:
             await deliver(desk, self._discs)
             await ask_again(desk)
+            await return_again(desk)
             await buy_afresh(desk, self._customers[0], self._discs)
         except TimeoutError:
             return [Violation("answers come", "the calm", "asked again and again, with nothing disturbed any more")]

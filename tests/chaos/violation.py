@@ -22,11 +22,15 @@ class Violation:
 
 
 def about(rule: str, subject: str, what: str, history: History, books: Books) -> Violation:
-    """A violation that concerns one order or one movement."""
-    order = books.orders.get(subject)
+    """A violation that concerns one order, one movement, or one return; of a return's order everything is told too."""
     lines = [str(call) for call in history.of(subject)]
+    returns = history.returns.get(subject, [])
+    order_id = returns[0].order_id if returns else subject
+    if returns:
+        lines += [str(call) for call in history.of(order_id)]
+    order = books.orders.get(order_id)
     lines.append(f"order: {order.status} {_told(dict(order.lines))}" if order else "order: none")
-    ledger = {disc: f"{row.state} {row.quantity}" for disc, row in books.ledger.get(subject, {}).items()}
+    ledger = {disc: f"{row.state} {row.quantity}" for disc, row in books.ledger.get(order_id, {}).items()}
     lines.append(f"ledger: {_told(ledger) or 'none'}")
     return Violation(rule, subject, what, tuple(lines))
 

@@ -114,14 +114,14 @@ class Stage:
 
     @asynccontextmanager
     async def second_order_service(
-        self, **settings: str
+        self, *, program: Sequence[str] | None = None, **settings: str
     ) -> AsyncIterator[tuple[ServiceProcess, "OrderServiceAsyncStub"]]:
-        """Runs one more order service on the same database, with settings of its own."""
+        """Runs one more order service on the same database, with settings of its own, and by its own program if one is named."""
         port = free_port()
         process = ServiceProcess(
             name="second_order_service",
             port=port,
-            program=self.order._program,
+            program=program or self.order._program,
             settings={**self.order._settings, "ORDER_PORT": str(port), **settings},
             log=self.order._log,
         )

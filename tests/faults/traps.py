@@ -56,6 +56,11 @@ class Trap:
         self._all.append(held)
         self._held.put_nowait(held)
 
+    @property
+    def is_sprung(self) -> bool:
+        """Whether anybody came into the trap."""
+        return bool(self._all)
+
     def open(self) -> None:
         """Lets everybody go."""
         for held in self._all:

@@ -21,7 +21,9 @@ from tests.model.world import World
 Next = tuple[str, State, Task | None]
 Step = Callable[[World, State, Task], list[Next]]
 
-RECOVERY = "recovery"
+# Who has work of their own, and nobody to tell of it.
+RECOVERY, WORKER = "recovery", "worker"
+UNHEARD = frozenset({RECOVERY, WORKER})
 # Kinds of rows in the journal: of orders that were placed together, and of a cancel. A return's row is named after the return.
 PLACED, CANCELLED_BY = "placed", "cancel"
 # Where an order may go from a status; REJECTED and CANCELLED are final.
@@ -59,7 +61,7 @@ def _bad_way(before: Row, after: Row | None) -> str:
 
 def go_on(world: World, label: str, state: State, task: Task, drive: tuple[Seen, ...]) -> Next:
     """The task with what it knows now. At its end it tells its callers at once: to tell later would only ask less of the shop."""
-    if task.actor == RECOVERY or any(seen.word not in ANSWERS for seen in drive):
+    if task.actor in UNHEARD or any(seen.word not in ANSWERS for seen in drive):
         return label, state, task._replace(drive=drive)
     return label, tell(world, state, task, drive), None
 

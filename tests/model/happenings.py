@@ -4,6 +4,7 @@ from tests.model import cancelling, outside, placing, reserving, returning
 from tests.model.catalog import reserve
 from tests.model.drives import Step
 from tests.model.giving_back import release, take_back
+from tests.model.queueing import in_turn, must_wait
 from tests.model.state import (
     CANCELLING,
     EARLY,
@@ -21,11 +22,12 @@ from tests.model.state import (
 from tests.model.steps import Way, each_task, tidied, ways_of
 from tests.model.stock_room import deny
 from tests.model.telling import asked_of
-from tests.model.world import CANCEL, CREATE, DEACTIVATE, RESTOCK, RETURN, TAKE_OFF_SALE, World
+from tests.model.world import CANCEL, CREATE, DEACTIVATE, ENQUEUE, PLACES, RESTOCK, RETURN, TAKE_OFF_SALE, World
 
 # How a call begins. It comes in with its first statement: to come in earlier would only ask less of the shop.
 BEGINS: dict[str, Step] = {
     CREATE: placing.begin,
+    ENQUEUE: placing.begin,
     CANCEL: cancelling.begin,
     RETURN: returning.begin,
     RESTOCK: outside.restock,
@@ -50,7 +52,7 @@ def _called(world: World, state: State, number: int) -> list[Way]:
     call = world.calls[number]
     state = state._replace(calls=put(state.calls, number, state.calls[number] - 1))
     asked = call.asked
-    if call.method == CREATE:
+    if call.method in PLACES:
         if not world.rules.id_from_request:
             # Each attempt finds an id that nobody had before.
             asked = tuple((world.requests + sum(state.calls), quantity) for _, quantity in asked)
@@ -78,7 +80,7 @@ def _dead(world: World, others: State, task: Task) -> State:
 def _on_the_way(state: State, task: Task) -> list[Request]:
     requests = []
     for seen in task.drive:
-        if seen.word == PENDING:
+        if seen.word == PENDING and state.orders.rows[seen.number] is not None:
             requests.append(reserving.request_of(state, seen))
         elif seen.word == CANCELLING:
             requests.append(Request("release", seen.number, 0, seen.sight))
@@ -93,7 +95,10 @@ def _arrived(world: World, state: State, request: Request) -> list[Way]:
     """The catalog does what it is asked, and there is nobody to tell."""
     method, number, quantity, sight = request
     if method == "reserve":
+        if must_wait(state, request):
+            return []
         after, _ = reserve(world, state, number, quantity, sight)
+        after = in_turn(state, after, number)
     elif method == "deny":
         after, _ = deny(world, state, number, quantity, sight)
     elif method == "return":

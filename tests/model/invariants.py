@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from itertools import zip_longest
 
+from tests.model.queueing import is_waiting
 from tests.model.recovering import is_under_way
 from tests.model.state import (
     APPLIED,
@@ -61,13 +62,14 @@ def _stock(world: World, state: State) -> Iterator[str]:
 def _orders(world: World, state: State) -> Iterator[str]:
     orders = state.orders
     journaled = {number for _, numbers in orders.journal for number in numbers}
+    in_line = {number for _, numbers in orders.queue for number in numbers}
     for number, (row, entry, told) in enumerate(zip(orders.rows, state.catalog.ledger, state.told, strict=True)):
         yield from _agreement(row, entry)
         yield from _promises(row, entry, told)
         if row is None:
             continue
-        if number not in journaled and is_under_way(row):
-            yield f"order {number} is {row.status} and under way, and no row of the journal has it"
+        if number not in journaled and is_under_way(row) and not (number in in_line and is_waiting(row)):
+            yield f"order {number} is {row.status} and under way, and no row of the journal or the line has it"
         if row.status in {CANCELLING, CANCELLED} and not _was_ended(world, state, number, row):
             yield f"order {number} is {row.status}, and nobody asked for it"
     if sum(row is not None for row in orders.rows) > world.requests:
@@ -137,5 +139,5 @@ def _rest(state: State) -> Iterator[str]:
 
 
 def is_quiet(state: State) -> bool:
-    """Whether nobody does anything, and nothing is left to do: all orders are final then, since open ones are in the journal."""
-    return not state.tasks and not state.orders.journal
+    """Whether nobody does anything, and nothing is left to do: all orders are final then: open ones are in the journal or the line."""
+    return not state.tasks and not state.orders.journal and not state.orders.queue

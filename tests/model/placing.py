@@ -2,9 +2,11 @@
 
 from tests.model.catalog import SHORT, look, reserve
 from tests.model.drives import PLACED, Next, commit_orders, go_on
+from tests.model.queueing import in_turn, is_waiting, opened
 from tests.model.state import (
     CUSTOMER_INACTIVE,
     NOW,
+    OPEN_STATUSES,
     OUT_OF_STOCK,
     PENDING,
     REJECTED,
@@ -15,8 +17,8 @@ from tests.model.state import (
     Task,
 )
 from tests.model.stock_room import deny
-from tests.model.telling import OTHER_PAYLOAD, asked_of
-from tests.model.world import World
+from tests.model.telling import OTHER_PAYLOAD, TAKEN_IN, asked_of
+from tests.model.world import ENQUEUE, World
 
 # Orders that are not written down yet: their customer may buy, or may not; the catalog is asked to deny them, and has not, or has.
 DRAFT, DRAFT_INACTIVE, DRAFT_ASKING = "draft", "draft of an inactive customer", "draft, the catalog is asked"
@@ -59,9 +61,12 @@ def find(world: World, state: State, task: Task) -> list[Next]:
 
 
 def met(world: World, task: Task, number: int, row: Row) -> Seen:
-    """An order that exists, as it stands; or other lines under its id."""
-    is_same = row.quantity == asked_of(task, number)[0] or not world.rules.fingerprint_in_orders
-    return Seen(number, row.status if is_same else OTHER_PAYLOAD)
+    """An order that exists, as it stands; or other lines under its id. Who waits in the line, or was to be put there, is not driven on."""
+    if row.quantity != asked_of(task, number)[0] and world.rules.fingerprint_in_orders:
+        return Seen(number, OTHER_PAYLOAD)
+    is_others = is_waiting(row) and world.rules.queued_left_to_workers
+    is_left = is_others or (task.actor == ENQUEUE and row.status in OPEN_STATUSES)
+    return Seen(number, TAKEN_IN if is_left else row.status)
 
 
 def _touched(world: World, state: State) -> State:
@@ -72,7 +77,7 @@ def draft(world: World, state: State, task: Task) -> list[Next]:
     """`order_service.placement.GroupPlacer._deny_sold_out`: what is probably sold out is asked about; the model may think so of any."""
     if not world.rules.pending_first:
         return _ask_first(world, state, task)
-    if not world.sold_out_way:
+    if not world.sold_out_way or task.actor == ENQUEUE:
         return insert(world, state, task)
     return [*ask(world, state, _all(task, DRAFT_ASKING)), *insert(world, state, task)]
 
@@ -80,8 +85,13 @@ def draft(world: World, state: State, task: Task) -> list[Next]:
 def ask(world: World, state: State, task: Task) -> list[Next]:
     """`order_service.processing.OrderProcessing.deny_sold_out`. (`order.denied`).
 
-    The catalog denies or lets pass. If it does not answer, the orders go the usual way, and it may still deny them later.
+    The catalog denies or lets pass. If it does not answer, the orders go the usual way, and it may still deny them later. It is not
+    asked about those that `order_service.repository.EXISTING` finds; one that is taken in just then, in another mode, it may deny before
+    its turn.
     """
+    standing = [seen for seen in task.drive if state.orders.rows[seen.number] is not None]
+    if standing and world.rules.denies_where_none_stands:
+        return insert(world, state, _all(task, DRAFT_SERVABLE))
     if world.split and task.drive[0].sight == NOW:
         looked = tuple(Seen(seen.number, seen.word, look(state, seen.number)) for seen in task.drive)
         return [("the catalog begins to deny", state, task._replace(drive=looked))]
@@ -89,7 +99,8 @@ def ask(world: World, state: State, task: Task) -> list[Next]:
     silent = ("the catalog does not answer", state._replace(late=state.late | late), _all(task, DRAFT_SERVABLE))
     drive = []
     for number, _, sight in task.drive:
-        state, answer = deny(world, state, number, asked_of(task, number)[0], sight)
+        after, answer = deny(world, state, number, asked_of(task, number)[0], sight)
+        state = in_turn(state, after, number)
         drive.append(Seen(number, DRAFT_SHORT if answer == SHORT else DRAFT_SERVABLE))
     if not world.rules.refusal_written:
         drive = [seen._replace(word=REJECTED) if seen.word == DRAFT_SHORT else seen for seen in drive]
@@ -99,7 +110,8 @@ def ask(world: World, state: State, task: Task) -> list[Next]:
 def insert(world: World, state: State, task: Task) -> list[Next]:
     """`order_service.intake.INSERT`: orders and the journal's row in one statement; an order that exists wins. (`order.taken_in`).
 
-    Large groups are copied in one transaction, of which nothing is left if one of them exists.
+    Large groups are copied in one transaction, of which nothing is left if one of them exists. Orders that are decided later come into the
+    line instead, by `order_service.order_queue.ENQUEUE`, and their callers are told that.
     """
     rules, orders = world.rules, state.orders
     rows, drive, pending = list(orders.rows), [], []
@@ -111,24 +123,34 @@ def insert(world: World, state: State, task: Task) -> list[Next]:
             drive.append(met(world, task, seen.number, row))
         else:
             status, reason = FIRST_ROWS[seen.word]
-            rows[seen.number] = Row(status, asked_of(task, seen.number)[0], reason)
-            drive.append(Seen(seen.number, status))
+            row = Row(
+                status, asked_of(task, seen.number)[0], reason, queued=task.actor == ENQUEUE and status == PENDING
+            )
+            rows[seen.number] = row
+            drive.append(Seen(seen.number, TAKEN_IN if row.queued else status))
             pending += [seen.number] if status == PENDING else []
-    after = _touched(world, state)
-    if tuple(rows) != orders.rows:
-        after = commit_orders(state, orders._replace(rows=tuple(rows)))
+    if tuple(rows) == orders.rows:
+        return [go_on(world, "INSERT", _touched(world, state), task, tuple(drive)), *_unseen(world, state, task)]
+    inserted = orders._replace(rows=tuple(rows))
+    if pending and task.actor == ENQUEUE:
+        ways = opened(world, inserted, tuple(pending))
+        return [go_on(world, "ENQUEUE", commit_orders(state, after), task, tuple(drive)) for after in ways]
     if pending:
         work = (PLACED, tuple(pending))
         task = task._replace(works=(work,))
         if rules.journal_with_insert:
-            after = after._replace(orders=after.orders._replace(journal=orders.journal | {work}))
-    inserted = go_on(world, "INSERT", after, task, tuple(drive))
-    if rules.conflict_answers_row or all(orders.rows[seen.number] is None for seen in task.drive):
-        return [inserted]
+            inserted = inserted._replace(journal=orders.journal | {work})
+    return [go_on(world, "INSERT", commit_orders(state, inserted), task, tuple(drive)), *_unseen(world, state, task)]
+
+
+def _unseen(world: World, state: State, task: Task) -> list[Next]:
+    """What the order service does not do: it skips a row that a call at the same time has just inserted, and cannot see it either."""
+    if world.rules.conflict_answers_row or all(state.orders.rows[seen.number] is None for seen in task.drive):
+        return []
     unseen = state._replace(
         fault="of two equal requests at once one is answered neither with the order nor with a refusal"
     )
-    return [inserted, ("INSERT sees neither row", unseen, None)]
+    return [("INSERT sees neither row", unseen, None)]
 
 
 def _ask_first(world: World, state: State, task: Task) -> list[Next]:

@@ -1,7 +1,8 @@
 """Asking the catalog for the copies of orders that are written down."""
 
 from tests.model.catalog import NO_ANSWER, REUSED, SHORT, look, reserve
-from tests.model.drives import Next, commit_orders, go_on, row_of, with_seen
+from tests.model.drives import WORKER, Next, commit_orders, go_on, row_of, with_seen
+from tests.model.queueing import in_turn
 from tests.model.state import NOW, PENDING, Request, Seen, State, Task, put
 from tests.model.telling import UNANSWERED
 from tests.model.world import World
@@ -16,9 +17,11 @@ def ask_for_copies(world: World, state: State, task: Task) -> list[Next]:
     """`order_service.catalog_client.CatalogClient.reserve_stock`. (`catalog.decided`, `order.stock_answered`).
 
     The catalog decides all orders of a group at once, or the first one first. No answer at all is a death; one order of several may stay
-    without an answer.
+    without an answer; of a worker's orders, which the catalog decides one after the other, none that another one comes after.
     """
     pending = [seen for seen in task.drive if seen.word == PENDING]
+    if any(state.orders.rows[seen.number] is None for seen in pending):
+        return [("an order is gone", state._replace(fault="copies are asked for an order that is gone"), None)]
     if world.split and pending[0].sight == NOW:
         looked = tuple(
             seen._replace(sight=look(state, seen.number)) if seen in pending else seen for seen in task.drive
@@ -27,7 +30,7 @@ def ask_for_copies(world: World, state: State, task: Task) -> list[Next]:
     ways = [_decided(world, state, task, pending)]
     if len(pending) > 1:
         ways.append(_decided(world, state, task, pending[:1]))
-    if len(task.drive) > 1:
+    if len(task.drive) > 1 and (task.actor != WORKER or len(pending) == 1):
         ways.append(_undecided(world, state, task, pending[0], UNANSWERED))
     if not world.rules.pending_never_dropped:
         ways.append(_dropped(world, state, task, pending[0]))
@@ -42,7 +45,8 @@ def _decided(world: World, state: State, task: Task, asked: list[Seen]) -> Next:
     is_short = not world.rules.group_exact and asked_for > state.catalog.stock
     for seen in asked:
         quantity = row_of(state, seen.number).quantity
-        state, answers[seen.number] = reserve(world, state, seen.number, quantity, seen.sight, is_short=is_short)
+        after, answers[seen.number] = reserve(world, state, seen.number, quantity, seen.sight, is_short=is_short)
+        state = in_turn(state, after, seen.number)
     drive = tuple(
         Seen(seen.number, _word(world, answers[seen.number])) if seen in asked else seen for seen in task.drive
     )

@@ -11,7 +11,6 @@ from tests.model.state import (
     OPEN,
     PENDING,
     REFUSED,
-    Orders,
     Part,
     Request,
     Row,
@@ -119,7 +118,7 @@ def end(world: World, state: State, task: Task) -> list[Next]:
             word, task = CANCELLING, task._replace(works=(*task.works, work))
         row = row._replace(status=CANCELLING if is_over else CONFIRMED, returned=returned, open_return=NO_RETURN)
         part = part._replace(state=APPLIED if seen.word == TAKEN_BACK else REFUSED)
-        orders = Orders(
+        orders = orders._replace(
             rows=put(orders.rows, seen.number, row),
             journal=orders.journal if is_over else orders.journal - {work},
             parts=put(orders.parts, seen.sight, part),

@@ -103,6 +103,22 @@ class Rules:
     # An order whose id stands for another payload in the ledger is ended, and not left open.
     other_payload_ends_order: bool = True
 
+    # Orders that are decided later.
+    # An order's place in the line is written by the statement that inserts it.
+    queued_with_insert: bool = True
+    # Places in the line are in the order of the commits.
+    position_by_commit: bool = True
+    # Who is first in line is asked for first.
+    first_in_line_first: bool = True
+    # An order in the line is decided by the line's workers alone; a call that is repeated, in whatever mode, answers it as it stands.
+    queued_left_to_workers: bool = True
+    # A group leaves the line by a statement that finds none of its orders PENDING.
+    queue_closed_by_looking: bool = True
+    # A worker acts on orders that it read by a statement that writes, never on what the standby may not have.
+    worker_reads_durably: bool = True
+    # The catalog is asked to deny ahead of an order only where none stands.
+    denies_where_none_stands: bool = True
+
     # The return of a part.
     # What comes back is counted, and is never more than is left: when the return is written down, and when the catalog makes it.
     returned_conditional: bool = True

@@ -1,7 +1,7 @@
 """Driving orders to their end once the catalog has answered: callers and recovery come this way alike."""
 
 from tests.model.catalog import GONE, HELD, OFF_SALE, REUSED, SHORT, look
-from tests.model.drives import CANCELLED_BY, PLACED, RECOVERY, Next, commit_orders, go_on, row_of, with_seen
+from tests.model.drives import CANCELLED_BY, PLACED, UNHEARD, Next, commit_orders, go_on, row_of, with_seen
 from tests.model.giving_back import release
 from tests.model.state import (
     CANCELLED,
@@ -39,7 +39,7 @@ def decide(world: World, state: State, task: Task) -> list[Next]:
     Who comes too late changes nothing, and what they find then does not become PENDING again; so both are one step.
     """
     rules, orders = world.rules, state.orders
-    is_forced = not rules.decide_conditional or (task.actor == RECOVERY and not rules.lease_only_saves_work)
+    is_forced = not rules.decide_conditional or (task.actor in UNHEARD and not rules.lease_only_saves_work)
     rows, drive, decided = list(orders.rows), [], set()
     for seen in task.drive:
         if seen.word not in DECISIONS:

@@ -61,14 +61,17 @@ class Row(NamedTuple):
     reason: str = ""
     returned: int = 0
     open_return: int = NO_RETURN
+    # Whether it was taken in to be decided later: while it is PENDING it waits in the line.
+    queued: bool = False
 
 
 class Orders(NamedTuple):
-    """The orders' database: orders by number, the journal of open work, and returns by number."""
+    """The orders' database: orders by number, the journal of open work, returns by number, and the line, a group after the other."""
 
     rows: tuple[Row | None, ...]
     journal: frozenset[Work]
     parts: tuple[Part | None, ...]
+    queue: tuple[Work, ...] = ()
 
 
 class Seen(NamedTuple):

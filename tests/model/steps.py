@@ -1,8 +1,8 @@
 """What the shop does by itself: work that is under way goes on, and recovery takes up what was left behind."""
 
-from tests.model import cancelling, outside, placing, recovering, reserving, returning, settling
+from tests.model import cancelling, outside, placing, queueing, recovering, reserving, returning, settling
 from tests.model.catalog import GONE, REUSED
-from tests.model.drives import Next, Step
+from tests.model.drives import WORKER, Next, Step
 from tests.model.state import CANCELLING, PENDING, RESERVED, Request, State, Task, Work
 from tests.model.world import RETURN, World
 
@@ -36,9 +36,10 @@ STEPS: dict[str, Step] = {
 
 
 def step_of(task: Task) -> Step:
-    """What a task does next; recovery whose orders have their answers closes its row."""
+    """What a task does next; recovery, or a worker, whose orders have their answers closes its rows."""
     words = {seen.word for seen in task.drive}
-    return next((step for word, step in STEPS.items() if word in words), recovering.close)
+    close = queueing.close if task.actor == WORKER else recovering.close
+    return next((step for word, step in STEPS.items() if word in words), close)
 
 
 def own_ways(world: World, state: State) -> list[Way]:
@@ -47,6 +48,7 @@ def own_ways(world: World, state: State) -> list[Way]:
     for task, others in each_task(state):
         ways += ways_of(world, others, step_of(task)(world, others, task))
     ways += ways_of(world, state, recovering.claims(world, state))
+    ways += ways_of(world, state, queueing.looks(world, state))
     return ways
 
 
@@ -71,23 +73,23 @@ def ways_of(world: World, before: State, nexts: list[Next]) -> list[Way]:
 
 
 def tidied(world: World, state: State, task: Task | None = None) -> State:
-    """The state, with this task in it, in its one form: tasks in order, and without the names of journal rows that have gone.
+    """The state, with this task in it, in its one form: tasks in order, and without the names of rows that have gone.
 
     No such name comes twice. Where the world forgets, late requests that can change nothing any more are left out too.
     """
-    journal, late = state.orders.journal, state.late
+    rows, late = state.orders.journal.union(state.orders.queue), state.late
     tasks = state.tasks if task is None else (*state.tasks, task)
     if tasks:
-        tasks = tuple(sorted(_named(one, journal) if one.works or one.claimed else one for one in tasks))
+        tasks = tuple(sorted(_named(one, rows) if one.works or one.claimed else one for one in tasks))
     if late and world.forgets:
         late = frozenset(request for request in late if not is_spent(state, request))
     return state._replace(tasks=tasks, late=late)
 
 
-def _named(task: Task, journal: frozenset[Work]) -> Task:
-    if journal.issuperset(task.works) and journal.issuperset(task.claimed):
+def _named(task: Task, rows: frozenset[Work]) -> Task:
+    if rows.issuperset(task.works) and rows.issuperset(task.claimed):
         return task
-    works, claimed = ([work for work in rows if work in journal] for rows in (task.works, task.claimed))
+    works, claimed = ([work for work in mine if work in rows] for mine in (task.works, task.claimed))
     return task._replace(works=tuple(works), claimed=tuple(claimed))
 
 

@@ -1,14 +1,38 @@
 """What the callers are told at the end of their calls, and what must then be true."""
 
-from tests.model.state import APPLIED, CANCELLED, CANCELLING, CONFIRMED, REFUSED, REJECTED, Seen, State, Task, Told, put
-from tests.model.world import CREATE, World
+from tests.model.state import (
+    APPLIED,
+    CANCELLED,
+    CANCELLING,
+    CONFIRMED,
+    PENDING,
+    REFUSED,
+    REJECTED,
+    Seen,
+    State,
+    Task,
+    Told,
+    put,
+)
+from tests.model.world import PLACES, World
 
-# Answers that no status of an order stands for: other lines under this id; the order is settled later; what became of a return.
+# Answers that no status of an order stands for: the order is there, and is decided later; other lines under this id; it is settled later;
+# what became of a return.
+TAKEN_IN = "PENDING, decided later"
 OTHER_PAYLOAD, UNANSWERED = "REQUEST_ID_REUSED", "ORDER_PENDING"
 RETURNED, NOT_RETURNED, OTHER_RETURN = "returned", "not returned", "return's id reused"
 # What an order may be by the time when its caller hears the answer, and ever after.
-STAYS = {CONFIRMED: {CONFIRMED, CANCELLING, CANCELLED}, REJECTED: {REJECTED}, CANCELLED: {CANCELLED}}
-ANSWERS = frozenset({CONFIRMED, REJECTED, CANCELLED, OTHER_PAYLOAD, UNANSWERED, RETURNED, NOT_RETURNED, OTHER_RETURN})
+STAYS = {
+    TAKEN_IN: {PENDING, CONFIRMED, REJECTED, CANCELLING, CANCELLED},
+    CONFIRMED: {CONFIRMED, CANCELLING, CANCELLED},
+    REJECTED: {REJECTED},
+    CANCELLED: {CANCELLED},
+}
+# Of two answers about an order, the later one in this row promises more.
+STRONGER = ("", TAKEN_IN, CONFIRMED, REJECTED, CANCELLED)
+ANSWERS = frozenset(
+    {TAKEN_IN, CONFIRMED, REJECTED, CANCELLED, OTHER_PAYLOAD, UNANSWERED, RETURNED, NOT_RETURNED, OTHER_RETURN}
+)
 
 
 def asked_of(task: Task, number: int) -> list[int]:
@@ -34,7 +58,7 @@ def _tell_order(world: World, state: State, task: Task, seen: Seen) -> State:
         return state._replace(
             fault=f"a caller is told {seen.word}, and the order is {row.status if row else 'not there'}"
         )
-    if task.actor == CREATE:
+    if task.actor in PLACES:
         asked = asked_of(task, seen.number)
         # Where one id stands twice in a group, the second payload is not told the first one's order.
         if row.quantity != asked[0] or (row.quantity != asked[-1] and not world.rules.distinct_in_group):
@@ -43,7 +67,7 @@ def _tell_order(world: World, state: State, task: Task, seen: Seen) -> State:
         return state
     # What can be lost must be remembered.
     told = state.told[seen.number]
-    answer = CANCELLED if told.answer == CANCELLED else seen.word
+    answer = max(told.answer, seen.word, key=STRONGER.index)
     return state._replace(told=put(state.told, seen.number, Told(told.first, told.least_left, answer)))
 
 

@@ -8,6 +8,9 @@ from tests.model.rules import ALL_RULES, Rules
 from tests.model.state import CONFIRMED, NEVER, RESERVED, Catalog, Draft, Entry, Orders, Row, State, Told
 
 CREATE, CANCEL, RETURN, RESTOCK = "CreateOrder", "CancelOrder", "return of a part", "AdjustStock"
+# CreateOrder in mode ASYNC; HYBRID is CREATE with a caller who may go away, and callers may go away anyhow.
+ENQUEUE = "CreateOrder, decided later"
+PLACES = frozenset({CREATE, ENQUEUE})
 DEACTIVATE, TAKE_OFF_SALE = "UpdateCustomer(active=false)", "DeleteDisc"
 
 
@@ -42,6 +45,8 @@ class World:
     # Orders that were CONFIRMED before anything else happens.
     placed: tuple[Draft, ...] = ()
     sweepers: int = 1
+    # How many workers may look after the line at once: a lease may run out at any time.
+    workers: int = 1
     # Whether the customer service may leave a question without an answer.
     customers: bool = False
     # Whether CreateOrder may ask first whether an order can be served.
@@ -63,7 +68,7 @@ class World:
     @cached_property
     def creates(self) -> tuple[int, ...]:
         """The calls that create orders, by number."""
-        return tuple(number for number, call in enumerate(self.calls) if call.method == CREATE)
+        return tuple(number for number, call in enumerate(self.calls) if call.method in PLACES)
 
     @cached_property
     def orders(self) -> int:

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from tests.model.world import CANCEL, CREATE, DEACTIVATE, RESTOCK, RETURN, TAKE_OFF_SALE, Call, Return, World
+from tests.model.world import CANCEL, CREATE, DEACTIVATE, ENQUEUE, RESTOCK, RETURN, TAKE_OFF_SALE, Call, Return, World
 
 # Orders A and B of one copy each, and what is done with them.
 A, B, C = (0, 1), (1, 1), (2, 1)
@@ -131,6 +131,49 @@ RETURN_UNDECIDED = World(
     returns=(Return(0),),
 )
 
+QUEUE = World(
+    name="two orders in the line for the last copy, and two workers",
+    opening=1,
+    requests=2,
+    calls=(Call(ENQUEUE, (A,)), Call(ENQUEUE, (B,))),
+    workers=2,
+)
+QUEUE_CANCELLED = World(
+    name="an order in the line, asked for in both modes, cancelled, and two workers",
+    opening=1,
+    requests=1,
+    calls=(Call(ENQUEUE, (A,)), Call(CREATE, (A,)), CANCEL_A),
+    workers=2,
+)
+QUEUE_GROUP = World(
+    name="a group in the line of which one is cancelled and one asked for again",
+    opening=1,
+    requests=2,
+    calls=(Call(ENQUEUE, (A, B)), Call(CREATE, (B,)), CANCEL_A),
+)
+QUEUE_SOLD_OUT = World(
+    name="a line for a disc that is sold out, the sold-out way, and a delivery",
+    opening=0,
+    requests=2,
+    calls=(Call(ENQUEUE, (A,)), Call(ENQUEUE, (B,)), Call(CREATE, (B,)), Call(RESTOCK, ((0, 1),))),
+    sold_out_way=True,
+)
+QUEUE_PAYLOADS = World(
+    name="one request_id with two payloads in two modes, and the sold-out way",
+    opening=1,
+    requests=1,
+    calls=(Call(ENQUEUE, (A,)), Call(CREATE, (A_OF_TWO,)), Call(ENQUEUE, (A_OF_TWO,))),
+    sold_out_way=True,
+    workers=2,
+)
+QUEUE_STANDBY = World(
+    name="an order in the line, and a commit that the standby never gets",
+    opening=1,
+    requests=1,
+    calls=(Call(ENQUEUE, (A,), 2), CANCEL_A),
+    losses=1,
+)
+
 ALWAYS = (
     SALE,
     DUPLICATES,
@@ -150,6 +193,12 @@ ALWAYS = (
     RETURNS,
     RETURN_PAYLOADS,
     RETURN_UNDECIDED,
+    QUEUE,
+    QUEUE_CANCELLED,
+    QUEUE_GROUP,
+    QUEUE_SOLD_OUT,
+    QUEUE_PAYLOADS,
+    QUEUE_STANDBY,
 )
 
 # With more callers, two recoveries, and more than one lost commit.

@@ -1,8 +1,10 @@
 """Bytes, frames and habits that no honest client has: they hurt nobody else, and learn nothing of what is inside."""
 
 import asyncio
+import itertools
 import struct
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from typing import Any
 from uuid import uuid4
@@ -10,9 +12,11 @@ from uuid import uuid4
 import grpc
 import pytest
 from google.protobuf import timestamp_pb2
+from google.protobuf.descriptor import MethodDescriptor, ServiceDescriptor
 
-from recordshop.catalog.v1 import stock_pb2
+from recordshop.catalog.v1 import catalog_pb2, stock_pb2
 from recordshop.channels import open_channel
+from recordshop.customer.v1 import customer_pb2
 from recordshop.order.v1 import order_pb2, order_pb2_grpc
 from tests.faults.answers import status_of
 from tests.faults.stage import CALL_TIMEOUT_S, Stage
@@ -46,6 +50,18 @@ METHODS = [
     method_of("order.v1.OrderService", "ListOrders"),
     method_of("order.v1.OrderService", "CancelOrder"),
 ]
+# Each service of each process, by the process.
+SERVICES = [
+    (process, service)
+    for process, module in (
+        ("catalog", catalog_pb2),
+        ("catalog", stock_pb2),
+        ("customer", customer_pb2),
+        ("order", order_pb2),
+    )
+    for service in module.DESCRIPTOR.services_by_name.values()
+]
+every_service = pytest.mark.parametrize(("process", "service"), SERVICES, ids=[service.name for _, service in SERVICES])
 STREAMS = [method_of("order.v1.OrderService", "PlaceOrders"), method_of("order.v1.OrderService", "AuditStock")]
 TRUNCATED = b"\x0a\x7fabc"
 GARBAGE = [b"\xff" * 50, TRUNCATED, b"\x0a\x02\xff\xfe", bytes(range(256)), b"\x0b" * 1_000]
@@ -92,6 +108,48 @@ async def test_a_stream_of_bytes_that_are_no_message_is_an_invalid_argument(unha
             assert (await refusal(stream.read())).code() is grpc.StatusCode.INVALID_ARGUMENT
             audit = channel.unary_stream(STREAMS[1])(garbage, timeout=CALL_TIMEOUT_S)
             assert (await refusal(audit.read())).code() is grpc.StatusCode.INVALID_ARGUMENT
+
+
+@every_service
+async def test_no_method_of_any_service_takes_bytes_that_are_no_message(
+    unharmed: Stage, process: str, service: ServiceDescriptor
+) -> None:
+    async with open_channel(getattr(unharmed, process).address) as channel:
+        for method in service.methods:
+            path = f"/{service.full_name}/{method.name}"
+            for garbage in (GARBAGE[0], TRUNCATED):
+                error = await refusal(asked(channel, method, path, garbage))
+                assert error.code() is grpc.StatusCode.INVALID_ARGUMENT, (path, garbage, error)
+
+
+@every_service
+async def test_no_service_takes_what_is_too_much_or_is_not_there(
+    unharmed: Stage, process: str, service: ServiceDescriptor
+) -> None:
+    method = service.methods[0]
+    path = f"/{service.full_name}/{method.name}"
+    async with open_channel(getattr(unharmed, process).address) as channel:
+        too_long = await refusal(asked(channel, method, path, b"\x1a" + b"\x80" * 10 * MEGABYTE))
+        assert too_long.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+        endless = [("endless", "x" * MEGABYTE)]
+        assert (await refusal(asked(channel, method, path, b"", endless))).code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+        unknown = channel.unary_unary(f"/{service.full_name}/DropTables")(b"", timeout=CALL_TIMEOUT_S)
+        assert (await refusal(unknown)).code() is grpc.StatusCode.UNIMPLEMENTED
+
+
+def asked(
+    channel: grpc.aio.Channel,
+    method: MethodDescriptor,
+    path: str,
+    message: bytes,
+    metadata: Sequence[tuple[str, str]] = (),
+) -> Awaitable[Any]:
+    """The first answer to one message, whatever kind of call the method is."""
+    if method.client_streaming:
+        return channel.stream_stream(path)(iter([message]), metadata=metadata, timeout=CALL_TIMEOUT_S).read()
+    if method.server_streaming:
+        return channel.unary_stream(path)(message, metadata=metadata, timeout=CALL_TIMEOUT_S).read()
+    return channel.unary_unary(path)(message, metadata=metadata, timeout=CALL_TIMEOUT_S)
 
 
 async def test_another_types_message_is_an_invalid_argument(unharmed: Stage) -> None:
@@ -179,14 +237,24 @@ async def test_calls_cancelled_by_the_hundred_thousand_leave_nothing_behind(unha
         stub = order_pb2_grpc.OrderServiceStub(channel)
         read: Callable[..., Any] = stub.GetOrder
         order_id, resident_before = str(uuid4()), 0
-        for turn in range(CANCELLED_CALLS // CALLS_AT_ONCE):
+        codes: Counter[grpc.StatusCode] = Counter()
+        for turn in itertools.count():
+            if codes[grpc.StatusCode.CANCELLED] >= CANCELLED_CALLS:
+                break
             calls = [read(order_pb2.GetOrderRequest(id=order_id), timeout=CALL_TIMEOUT_S) for _ in range(CALLS_AT_ONCE)]
-            if turn % 20 == 0:
+            if turn % 15 == 0:
                 calls.append(stub.CreateOrder(unharmed.request(f"gone-{uuid4()}", {disc: 1}), timeout=CALL_TIMEOUT_S))
-            await asyncio.sleep(0)
+            # Half of them are cancelled before they have left, the others while they are being served.
+            if turn % 2:
+                await calls[0].code()
+            else:
+                await asyncio.sleep(0)
             for call in calls:
                 call.cancel()
+            codes.update(await asyncio.gather(*(call.code() for call in calls)))
             if turn == 20:
                 resident_before = resident_bytes(unharmed.order.pid)
+    # Some were answered before the word came that they need not be.
+    assert codes.keys() <= {grpc.StatusCode.CANCELLED, grpc.StatusCode.NOT_FOUND, grpc.StatusCode.OK}, codes
     assert resident_bytes(unharmed.order.pid) - resident_before < RESIDENT_GROWTH_MAX_BYTES
     await unharmed.promise_kept(disc)

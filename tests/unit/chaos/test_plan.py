@@ -5,12 +5,13 @@ from collections import Counter
 
 from tests.chaos.desk import Desk
 from tests.chaos.faults import KINDS, Fault
-from tests.chaos.history import History, Wish
+from tests.chaos.history import History
 from tests.chaos.load import KINDS as ACTIONS
 from tests.chaos.nemesis import plan_faults
 from tests.chaos.run import SHORT_RUN_S, SPELL_S
 from tests.chaos.shopper import Shelf, Shopper
 from tests.chaos.spell import Plan
+from tests.chaos.wishes import Wish
 from tests.unit.chaos.stories import CUSTOMER, DISC
 
 OTHER_DISC = "0b2f5c4e-9d9f-4d0e-8a55-0d3c3b8a6f02"
@@ -75,6 +76,11 @@ def test_the_load_has_every_kind_that_the_rules_are_about() -> None:
         "used_id",
         "cancel",
         "race_to_cancel",
+        "give_back",
+        "buy_and_give_back",
+        "return_and_cancel",
+        "return_again",
+        "used_return_id",
         "delivery",
         "batch",
         "stream",
