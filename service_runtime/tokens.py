@@ -100,7 +100,7 @@ class Tokens:
             )
         except jwt.ExpiredSignatureError:
             raise TokenExpired from None
-        except (jwt.PyJWTError, ValueError, TypeError):
+        except (jwt.PyJWTError, ValueError, TypeError, OverflowError):
             # What is wrong with it is nobody's business who did not sign it.
             raise TokenInvalid from None
         return _claims(claims)
@@ -186,7 +186,7 @@ def _pinned(key: Any, algorithm: str | None) -> PinnedKey:
 
 def _claims(claims: Mapping[str, Any]) -> Claims:
     role, subject = claims["role"], claims["sub"]
-    if role not in ROLES or len(subject) > SUBJECT_LENGTH_MAX:
+    if not isinstance(role, str) or role not in ROLES or len(subject) > SUBJECT_LENGTH_MAX:
         raise TokenInvalid
     customer_id = uuid_from_text(subject) if role == CUSTOMER else None
     if role == CUSTOMER and customer_id is None:

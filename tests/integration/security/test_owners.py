@@ -97,6 +97,9 @@ async def test_lists_hold_ones_own_orders_whoever_is_asked_for(scene: Scene) -> 
     assert [order.id async for order in scene.admin.list_orders(of_ada)] == [scene.order.id]
     assert [order.id async for order in scene.bob.list_orders()] == []
     assert [order.id async for order in scene.bob.list_orders(of_ada)] == []
+    # Whoever asks for another's hears nothing, and not their own instead.
+    of_bob = order_pb2.ListOrdersRequest(customer_id=scene.bob_id)
+    assert [order.id async for order in scene.ada.list_orders(of_bob)] == []
 
 
 @pytest.mark.parametrize("part", [None, 1])
