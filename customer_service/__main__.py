@@ -13,6 +13,7 @@ from customer_service.edits import CustomerEdits
 from customer_service.metrics import CustomerMetrics
 from customer_service.model import PageSizes
 from customer_service.order_client import OrderClient
+from customer_service.registration import CustomerRegistration
 from customer_service.repository import CustomerRepository
 from customer_service.sealing import DocumentSealing
 from customer_service.servicer import CustomerServicer
@@ -22,6 +23,7 @@ from recordshop.order.v1 import order_pb2
 from service_runtime.channels import open_channel
 from service_runtime.command import run_service
 from service_runtime.database import Database, open_database
+from service_runtime.fair_creates import open_fair_creates
 from service_runtime.methods import methods_of
 from service_runtime.place import Place
 from service_runtime.server import GrpcServer
@@ -63,6 +65,7 @@ async def serve(settings: CustomerSettings, place: Place, metrics: CustomerMetri
             OrderClient(channel=order_channel, timeout_s=settings.order_timeout_s),
         )
         servicer = CustomerServicer(
+            registration=CustomerRegistration(customers=customers, shares=open_fair_creates(settings)),
             customers=customers,
             anonymization=anonymization,
             edits=CustomerEdits(database=database, customers=customers),

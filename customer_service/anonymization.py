@@ -37,7 +37,7 @@ class Anonymization:
         self._orders = orders
         self._interval_s = interval_s
 
-    async def anonymize(self, customer_id: UUID, owner: UUID | None = None) -> Customer:
+    async def anonymize(self, customer_id: UUID, owner: UUID | None) -> Customer:
         """Answers the customer without the person, who is gone from the orders too.
 
         Raises CustomerNotFound, or AnonymizationPending if the orders follow later.
@@ -46,7 +46,7 @@ class Anonymization:
         if not await self._pending.begin(customer_id, owner):
             raise CustomerNotFound(figures)
         await failpoints.reach("customer.anonymized")
-        customer = await self._customers.get(customer_id)
+        customer = await self._customers.get(customer_id, owner)
         if await self._pending.is_pending(customer_id):
             try:
                 await self._drive(customer_id)

@@ -6,10 +6,10 @@ from pydantic import Field, FilePath, field_validator
 
 from customer_service.documents import read_keys
 from service_runtime import lockdown
-from service_runtime.settings import Address, DatabaseSettings, Port, Seconds, ServerSettings
+from service_runtime.settings import Address, CreateSettings, DatabaseSettings, Port, Seconds, ServerSettings
 
 
-class CustomerSettings(DatabaseSettings, ServerSettings):
+class CustomerSettings(DatabaseSettings, CreateSettings, ServerSettings):
     """Where the service listens, and how much it answers at once. The defaults are the contract's."""
 
     needed_outside: ClassVar[tuple[str, ...]] = (*lockdown.CALLED_BY_NEIGHBOURS, "document_key_file")

@@ -266,11 +266,17 @@ class Stage:
 
 @asynccontextmanager
 async def open_stage(
-    server: LocalPostgres, passwords: Mapping[str, str], folder: Path, databases: Mapping[str, str], **settings: str
+    server: LocalPostgres,
+    passwords: Mapping[str, str],
+    folder: Path,
+    databases: Mapping[str, str],
+    *,
+    catalog: Mapping[str, str] | None = None,
+    **settings: str,
 ) -> AsyncIterator[Stage]:
     """Starts a shop on these databases (by service), with failpoints in all of its services.
 
-    `settings` are further ones of the order service.
+    `catalog` are further settings of the catalog, `settings` of the order service.
     """
     async with AsyncExitStack() as stack:
         failpoints = await stack.enter_async_context(Failpoints())
@@ -278,7 +284,7 @@ async def open_stage(
         options = ShopOptions(
             databases=databases,
             settings={
-                "catalog": wired,
+                "catalog": {**wired, **(catalog or {})},
                 "customer": {**HASTY_ANONYMIZATION, **wired},
                 "order": {**SETTINGS, **wired, **settings},
             },

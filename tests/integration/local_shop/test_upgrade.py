@@ -14,7 +14,12 @@ from local_shop.shop import LocalShop, ShopOptions
 from recordshop.customer.v1 import customer_pb2
 from tests.opened_shop import opened, random_cpf
 
-LATER = ("customer/0003_sealed_documents.sql", "order/0011_anonymized_customers.sql")
+LATER = (
+    "customer/0003_sealed_documents.sql",
+    "customer/0021_durable_anonymization.sql",
+    "order/0011_anonymized_customers.sql",
+    "order/0021_durable_anonymization.sql",
+)
 CUSTOMERS = 1_200
 ADD = """
 INSERT INTO customers (id, document, name, birth_date, email, phone, created_fingerprint)
