@@ -47,6 +47,12 @@ REJECTIONS: dict[RejectionReason, type[ServiceError]] = {
 }
 
 
+def customer_id_from_proto(request: order_pb2.AnonymizeCustomerRequest) -> UUID:
+    """Reads who is to be anonymized."""
+    with reading_fields() as fields:
+        return fields.uuid("customer_id", request.customer_id)
+
+
 def draft_from_proto(request: order_pb2.CreateOrderRequest, owner: UUID | None) -> OrderDraft:
     """Reads an order, for a customer one of their own; lines of one disc are added up."""
     fields = Fields()
