@@ -318,13 +318,8 @@ class ServerSettings(FairnessSettings, TracingSettings):
     """Lines of one kind logged in a second, in each process; the next line says how many were left out, as of failed calls in an outage."""
     metrics_port: Port | None = None
     """Where Prometheus may scrape the service, at /metrics. Unset, nothing is counted; 0 is any free port, which the log tells."""
-    metrics_address: str | None = Field(default=None, min_length=1)
-    """The address of that port, if it is to be another one than BIND_ADDRESS."""
-
-    @property
-    def metrics_host(self) -> str:
-        """Where the metrics' port is."""
-        return self.metrics_address or self.bind_address
+    metrics_address: str = Field(default="127.0.0.1", min_length=1)
+    """The address of that port. The page is in the clear and for everybody who reaches it: name another one for a network that is safe."""
 
 
 class WatchSettings(DocumentedSettings):
