@@ -153,7 +153,7 @@ def test_each_secret_is_seen_by_those_alone_who_need_it() -> None:
     }
     image = (ROOT / "compose" / "Dockerfile").read_text(encoding="utf-8")
     targets = [volume.split(":")[1] for volume in services()["secrets"]["volumes"]]
-    assert sorted(targets) == sorted(f"/secrets/{name}" for name in SECRET_FOLDERS)
+    assert sorted(targets) == sorted(f"/made/{name}" for name in SECRET_FOLDERS)
     assert all(target in image for target in targets)
 
 
