@@ -9,13 +9,17 @@ INSTALLED := $(VENV)/.installed
 FAILOVER := $(VENV)/.failover
 PROTOS := $(wildcard protos/recordshop/*/v1/*.proto)
 STUBS := recordshop/order/v1/order_pb2_grpc.py
+UV := .tools/uv/bin/uv
+UV_VERSION := 0.13.8
+# For every Python and every machine that the shop runs on; what is pinned already stays.
+LOCK_OPTIONS := --quiet --universal --python-version 3.11 --generate-hashes --no-header
 
 # What the protos must stay compatible with; empty outside a git repository.
 PUBLISHED := $(firstword $(foreach ref,main origin/main HEAD,$(shell git rev-parse --verify --quiet $(ref) 2>/dev/null)))
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo run audit audit-deps certs top ghz bench experiment chaos chaos-mutants failover test check lint format proto docs clean
+.PHONY: help demo run audit audit-deps lock certs top ghz bench experiment chaos chaos-mutants failover test check lint format proto docs clean
 
 help: ## Show this.
 	@echo "Record Shop sells records, and never oversells."
@@ -39,6 +43,10 @@ audit: $(STUBS) ## Audit the shop that `make run` runs.
 
 audit-deps: $(INSTALLED) ## Install the lock file by its hashes, write .shop/sbom.json, and look its packages up among the advisories.
 	@$(BIN)/python -m supply
+
+lock: $(UV) ## Write the lock files anew from what pyproject.toml and supply/auditor.in pin.
+	$(UV) pip compile $(LOCK_OPTIONS) --extra migrate --extra otel --output-file requirements.lock pyproject.toml
+	$(UV) pip compile $(LOCK_OPTIONS) --output-file supply/auditor.lock supply/auditor.in
 
 certs: $(INSTALLED) ## Make a CA and certificates in .shop/certs/ to try TLS out with, or renew the certificates.
 	@$(BIN)/python -m local_shop certs
@@ -112,6 +120,11 @@ $(INSTALLED): pyproject.toml setup.py
 	@$(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --root-user-action=ignore --editable '.[local,otel,dev]'
 	@touch $@
+
+# Only who changes a version pays for uv.
+$(UV):
+	@$(PYTHON) -m venv .tools/uv
+	@.tools/uv/bin/python -m pip install --quiet --disable-pip-version-check --root-user-action=ignore uv==$(UV_VERSION)
 
 # Only who runs it pays for Patroni.
 $(FAILOVER): $(INSTALLED)

@@ -8,6 +8,7 @@ from benchmarks.blocks import Block
 from benchmarks.errors import BenchmarkFailed
 from benchmarks.figures import RatioSpec, counted_by_row, median_rate
 from benchmarks.generators import Generators
+from benchmarks.locks import OPEN, Lock, tls_alone, tls_and_tokens
 from benchmarks.menu import Menu
 from benchmarks.pgbench import Pgbench
 from benchmarks.plan import Plan
@@ -21,6 +22,7 @@ from benchmarks.stage import Stage
 # By when each part should be done, as a share of the plan's budget.
 SHARES = {"pool": 0.2, "grouping": 0.36, "alone": 0.56, "baselines": 0.8, "batches": 0.95}
 UNARY, UNGROUPED, ECHO, PGBENCH, REFUSED = "unary", "ungrouped", "echo", "pgbench", "refused"
+UNARY_TLS, UNARY_TLS_TOKENS = "unary_tls", "unary_tls_tokens"
 
 
 class Course:
@@ -46,6 +48,8 @@ class Course:
                 await self._compare_with_ungrouped(main, ungrouped)
             await self._compare_with_baselines(main)
             await self._measure_batches(main)
+            if self._plan.locks:
+                await self._compare_with_locked(main)
             await self._measure_more(main)
             self.results.resident_mb = main.resident_mb()
         if self._plan.rows_filled:
@@ -84,6 +88,26 @@ class Course:
                 ("vs_echo", UNARY, ECHO),
                 ("refused_vs_echo", REFUSED, ECHO),
                 ("refused_vs_unary", REFUSED, UNARY),
+            )
+
+    async def _compare_with_locked(self, main: BenchShop) -> None:
+        certs = self._stage.folder / "certs"
+        locks = {UNARY_TLS: tls_alone(certs), UNARY_TLS_TOKENS: tls_and_tokens(certs)}
+        async with (
+            self._shop("tls", lock=locks[UNARY_TLS]) as tls,
+            self._shop("locked", lock=locks[UNARY_TLS_TOKENS]) as locked,
+        ):
+            rows: list[Row] = [
+                self._menu.single(UNARY, main),
+                self._menu.single(UNARY_TLS, tls),
+                self._menu.single(UNARY_TLS_TOKENS, locked),
+            ]
+            await self._measure(
+                "locks",
+                rows,
+                self._plan.rounds,
+                ("tls_vs_plain", UNARY_TLS, UNARY),
+                ("tls_tokens_vs_plain", UNARY_TLS_TOKENS, UNARY),
             )
 
     async def _measure_batches(self, main: BenchShop) -> None:
@@ -148,10 +172,12 @@ class Course:
 
     @asynccontextmanager
     async def _shop(
-        self, name: str, *, ungrouped_pool: int | None = None, orders_filled: int = 0
+        self, name: str, *, lock: Lock = OPEN, ungrouped_pool: int | None = None, orders_filled: int = 0
     ) -> AsyncIterator[BenchShop]:
         """Run a shop that is audited when it has done its work."""
-        async with self._stage.shop(name, ungrouped_pool=ungrouped_pool, orders_filled=orders_filled) as shop:
+        async with self._stage.shop(
+            name, lock=lock, ungrouped_pool=ungrouped_pool, orders_filled=orders_filled
+        ) as shop:
             try:
                 yield shop
             except BenchmarkFailed:

@@ -1,11 +1,13 @@
 """ghz, which knows gRPC."""
 
 import json
+from collections.abc import Sequence
 from itertools import count
 from pathlib import Path
 
 from benchmarks.errors import BenchmarkFailed
 from benchmarks.load import Call, Load, run_program
+from benchmarks.locks import Entrance
 
 TIMEOUT_S = 300.0
 CALL_TIMEOUT = "60s"
@@ -39,7 +41,7 @@ class Ghz:
         body, report = self._folder / f"{number}.body", self._folder / f"{number}.json"
         body.write_bytes(call.message)
         command: list[str | Path] = [
-            *(self._program, "--insecure", "--proto", ROOT / PROTO, "--import-paths", ROOT / "protos"),
+            *(self._program, *_entrance(call.entrance), "--proto", ROOT / PROTO, "--import-paths", ROOT / "protos"),
             *("--call", call.method.lstrip("/"), "--binary-file", body, "--timeout", CALL_TIMEOUT),
             *(
                 "--stream-call-count",
@@ -59,6 +61,13 @@ class Ghz:
         finally:
             body.unlink()
             report.unlink()
+
+
+def _entrance(entrance: Entrance) -> Sequence[str | Path]:
+    tls: Sequence[str | Path] = ("--cacert", entrance.ca) if entrance.ca else ("--insecure",)
+    if not entrance.token:
+        return tls
+    return (*tls, "--metadata", json.dumps({"authorization": f"Bearer {entrance.token}"}))
 
 
 def read_report(report: str) -> Load:

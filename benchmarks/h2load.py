@@ -35,11 +35,13 @@ class H2load:
         body, log = self._folder / f"{number}.body", self._folder / f"{number}.log"
         frame = FRAME_UNCOMPRESSED + len(call.message).to_bytes(FRAME_LENGTH_SIZE) + call.message
         body.write_bytes(frame * call.messages)
-        headers = [part for header in HEADERS for part in ("--header", header)]
+        token = (f"authorization: Bearer {call.entrance.token}",) if call.entrance.token else ()
+        headers = [part for header in (*HEADERS, *token) for part in ("--header", header)]
+        scheme = "https" if call.entrance.ca else "http"
         command: list[str | Path] = [
             *(self._program, "--requests", str(calls), "--clients", str(clients), "--max-concurrent-streams", "1"),
             *headers,
-            *("--data", body, "--log-file", log, f"http://{call.address}{call.method}"),
+            *("--data", body, "--log-file", log, f"{scheme}://{call.address}{call.method}"),
         ]
         await run_program(command, timeout_s=TIMEOUT_S)
         try:

@@ -8,18 +8,20 @@ from pathlib import Path
 from typing import Protocol
 
 from benchmarks.errors import BenchmarkFailed
+from benchmarks.locks import OPEN, Entrance
 
 TOLD_SIZE_MAX = 2_000
 
 
 @dataclass(frozen=True)
 class Call:
-    """What all clients ask, over and over: a message or, in a stream, several equal ones."""
+    """What all clients ask, over and over: a message or, in a stream, several equal ones; and how they get in."""
 
     address: str
     method: str
     message: bytes
     messages: int = 1
+    entrance: Entrance = OPEN.entrance
 
 
 @dataclass(frozen=True)

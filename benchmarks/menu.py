@@ -84,7 +84,7 @@ class Menu:
             name,
             shop=shop,
             generator=self._generator,
-            call=Call(shop.local.order_addr, PLACE, message, self._plan.stream_messages),
+            call=Call(shop.local.order_addr, PLACE, message, self._plan.stream_messages, entrance=shop.entrance),
             clients=clients,
             pace=self._pace(clients, size=size),
             orders_per_call=size,
@@ -125,11 +125,12 @@ class Menu:
         return PgbenchRow(name, pgbench=pgbench, clients=self._plan.clients, pace=pace, cpu=cpu)
 
     def _single_call(self, shop: BenchShop, disc_id: str) -> Call:
-        return Call(shop.local.order_addr, CREATE, self._props.request(disc_id).SerializeToString())
+        message = self._props.request(disc_id).SerializeToString()
+        return Call(shop.local.order_addr, CREATE, message, entrance=shop.entrance)
 
     def _batch_call(self, shop: BenchShop, size: int) -> Call:
         message = self._props.batch(self._props.hot_disc_id, size).SerializeToString()
-        return Call(shop.local.order_addr, BATCH_CREATE, message)
+        return Call(shop.local.order_addr, BATCH_CREATE, message, entrance=shop.entrance)
 
     def _pace(self, clients: int, *, seconds: float | None = None, size: int = 1) -> Pace:
         return Pace(

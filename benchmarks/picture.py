@@ -39,6 +39,8 @@ PANELS: Mapping[str, Sequence[Bar]] = {
         Bar("pgbench", "pgbench: UPDATE and INSERT", is_ours=False),
         Bar("ungrouped", "CreateOrder, group commit off", is_ours=False),
         Bar("unary", "CreateOrder"),
+        Bar("unary_tls", "CreateOrder, by TLS"),
+        Bar("unary_tls_tokens", "CreateOrder, by TLS and with tokens"),
         Bar("refused", "CreateOrder, sold out"),
         Bar("echo", "an empty handler, the most that gRPC can do", is_ours=False),
     ),

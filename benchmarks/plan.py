@@ -38,6 +38,7 @@ class Plan:
     batches: Mapping[int, Sequence[int]] = field(default_factory=lambda: QUICK_BATCHES)
     streams: Sequence[int] = ()
     stream_messages: int = 50
+    locks: bool = False
     crowds: Sequence[int] = ()
     spread: bool = False
     beside: bool = False
@@ -61,6 +62,7 @@ def full_plan() -> Plan:
         round_alone_s=1.0,
         batches=BATCHES,
         streams=(1, 4),
+        locks=True,
         crowds=CROWDS,
         spread=True,
         beside=True,
@@ -81,6 +83,7 @@ def smallest_plan() -> Plan:
         batches={100: (1, 2), 1_000: (1,)},
         streams=(1, 2),
         stream_messages=2,
+        locks=True,
         crowds=(8, 90),
         spread=True,
         beside=True,

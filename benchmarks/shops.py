@@ -7,6 +7,7 @@ from pathlib import Path
 
 from benchmarks.audit import Verdict
 from benchmarks.books import Books, opened_books
+from benchmarks.locks import Entrance
 from benchmarks.props import PROPS_VARIABLE
 from benchmarks.usage import CpuMeter, resident_mb
 from local_shop.audit import audit_shop
@@ -34,17 +35,21 @@ UNGROUPED_ORDER_SETTINGS = UNGROUPED_CATALOG_SETTINGS | {
 
 @dataclass(frozen=True)
 class BenchShop:
-    """A running shop, its books, and what it uses."""
+    """A running shop, its books, what it uses, and how clients get in."""
 
     name: str
     local: LocalShop
     books: Books
     cpu: CpuMeter
+    entrance: Entrance
 
     async def audit(self) -> Verdict:
-        """Hold all orders against the ledger; where there are not too many, also as the shop's own audit does it."""
+        """Hold all orders against the ledger; where there are not too many, also as the shop's own audit does it.
+
+        That one has no way into a locked shop.
+        """
         verdict = await self.books.audit()
-        if verdict.orders_sold > WALKED_ORDERS_MAX:
+        if verdict.orders_sold > WALKED_ORDERS_MAX or self.entrance.ca:
             return verdict
         walked = await audit_shop(ShopEnv.of(self.local))
         return replace(
@@ -61,7 +66,7 @@ class BenchShop:
 
 @asynccontextmanager
 async def running_shop(
-    name: str, local: LocalShop, server: LocalPostgres, databases: dict[str, str]
+    name: str, local: LocalShop, server: LocalPostgres, databases: dict[str, str], entrance: Entrance
 ) -> AsyncIterator[BenchShop]:
     """Open the books of a shop that runs."""
     orders, catalog = (
@@ -69,7 +74,7 @@ async def running_shop(
     )
     async with opened_books(orders, catalog) as books:
         pids = {process.name: process.pid for process in local.processes}
-        yield BenchShop(name, local, books, CpuMeter(pids, postmaster=server.pid))
+        yield BenchShop(name, local, books, CpuMeter(pids, postmaster=server.pid), entrance)
 
 
 def shop_options(

@@ -9,6 +9,7 @@ from pathlib import Path
 from benchmarks.echo import ADDRESS_VARIABLE
 from benchmarks.errors import BenchmarkFailed
 from benchmarks.filling import fill
+from benchmarks.locks import OPEN, Lock
 from benchmarks.props import PROPS_VARIABLE, Props
 from benchmarks.shops import BenchShop, running_shop, shop_options
 from local_shop.copies import copy_databases, drop_databases, make_templates
@@ -46,13 +47,14 @@ class Stage:
         name: str,
         *,
         settings: Mapping[str, Mapping[str, str]] = SHIPPED,
+        lock: Lock = OPEN,
         ungrouped_pool: int | None = None,
         orders_filled: int = 0,
         metrics: bool = False,
     ) -> AsyncIterator[BenchShop]:
         """Run a shop on databases of its own, which go when it closes; `orders_filled` are in them before it opens.
 
-        `settings` are further variables of the services' environment: by service, then by name.
+        `settings` are further variables of the services' environment: by service, then by name; a `lock` has more of them.
         """
         databases = copy_databases(self.server, name)
         try:
@@ -61,11 +63,12 @@ class Stage:
             logs = self.folder / name
             logs.mkdir()
             props = self.folder / PROPS_FILE
-            options = shop_options(databases, logs, props, settings=settings, ungrouped_pool=ungrouped_pool)
+            both = {service: {**settings.get(service, {}), **lock.settings.get(service, {})} for service in SERVICES}
+            options = shop_options(databases, logs, props, settings=both, ungrouped_pool=ungrouped_pool)
             if metrics:
                 options = replace(options, metrics_ports=dict.fromkeys(SERVICES, 0))
             with LocalShop(self.server, self.passwords, options) as local:
-                async with running_shop(name, local, self.server, databases) as shop:
+                async with running_shop(name, local, self.server, databases, lock.entrance) as shop:
                     yield shop
         finally:
             drop_databases(self.server, databases)

@@ -75,7 +75,7 @@ def _own_metrics(settings: ServerSettings, declare: Callable[[Page], AnyMetrics]
         yield None
         return
     metrics = declare(Page())
-    with exported(settings.metrics_host, settings.metrics_port, [metrics.page], lambda: [os.getpid()]):
+    with exported(settings.metrics_address, settings.metrics_port, [metrics.page], lambda: [os.getpid()]):
         yield metrics
 
 
@@ -88,7 +88,7 @@ def _metrics_of_workers(
         return
     with (
         worker_pages(settings.workers, declare) as pages,
-        exported(settings.metrics_host, settings.metrics_port, pages.pages, pages.pids),
+        exported(settings.metrics_address, settings.metrics_port, pages.pages, pages.pids),
     ):
         yield pages
 

@@ -1,99 +1,107 @@
 """Audits what the services run on: `make audit-deps`.
 
-The lock file is installed by its hashes into an empty environment, which pip then checks; an SBOM of it is written, and it is looked up
-among the known advisories. The last line is `advisories: checked N` or `advisories: not reachable`. The exit code is 0 only if all was
-checked and nothing was found.
+The lock file is installed by its hashes into an empty environment, which pip then checks; an SBOM of it is written, and each of its
+packages is looked up among the known advisories. A step that fails does not keep the next one from being tried.
+
+The last line is `advisories: checked N`, N being the packages that were looked up, or `advisories: not reachable`. The exit code is 0
+if all was checked and nothing is wrong, 2 if nothing is wrong but advisories were not reachable, and 1 else.
 """
 
-import json
-import subprocess
+import argparse
 import sys
 import tempfile
-import venv
+import tomllib
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+
+from supply.advisories import AuditFailed, Checked, NotReachable, look_up
+from supply.environment import Environment, PipFailed
+from supply.sbom import canonical, write_sbom
 
 ROOT = Path(__file__).parent.parent
 LOCK = ROOT / "requirements.lock"
+# pip-audit and what it needs, for an environment of its own.
+AUDITOR_LOCK = ROOT / "supply" / "auditor.lock"
 SBOM = ROOT / ".shop" / "sbom.json"
-PIP_AUDIT = "pip-audit==2.10.1"
-INSTALL_TIMEOUT_S = 600.0
-AUDIT_TIMEOUT_S = 300.0
-EXIT_FOUND = 1
+EXIT_WRONG = 1
 EXIT_NOT_REACHABLE = 2
 
 
-def main() -> None:
-    """Runs all steps; a step that fails ends it."""
+class Audit:
+    """One run over one lock file, with the pip-audit of the Python that `install_auditor` puts into a folder.
+
+    `is_right` turns False with the first thing that is wrong, and stays so.
+    """
+
+    def __init__(self, *, lock: Path, sbom: Path, folder: Path, install_auditor: Callable[[Path], Path]) -> None:
+        self._lock = lock
+        self._sbom = sbom
+        self._folder = folder
+        self._install_auditor = install_auditor
+        self.is_right = True
+
+    def run(self) -> int:
+        """Run all steps, say what each found, and return the exit code."""
+        installed = self._install()
+        try:
+            answer = self._look_up()
+        except (PipFailed, AuditFailed) as failed:
+            self._wrong(str(failed))
+            answer = Checked(frozenset(), ())
+        if isinstance(answer, NotReachable):
+            print(answer.reason, file=sys.stderr, flush=True)
+            print("advisories: not reachable")
+            return EXIT_NOT_REACHABLE if self.is_right else EXIT_WRONG
+        for line in answer.known:
+            self._wrong(line)
+        if unchecked := installed - answer.packages:
+            self._wrong(f"not looked up: {', '.join(sorted(unchecked))}")
+        print(f"advisories: checked {len(answer.packages)}")
+        return 0 if self.is_right else EXIT_WRONG
+
+    def _install(self) -> frozenset[str]:
+        """Install the lock file, list and check what is there, and return the packages' canonical names."""
+        shop = Environment(self._folder / "shop")
+        try:
+            shop.install_lock(self._lock)
+        except PipFailed as failed:
+            self._wrong(f"{self._lock.name} does not install: {failed}")
+            return frozenset()
+        packages = shop.packages()
+        project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+        write_sbom(self._sbom, product=project, packages=packages)
+        print(f"{len(packages)} packages installed by their hashes, and listed in {self._sbom}")
+        try:
+            shop.check()
+        except PipFailed as failed:
+            self._wrong(str(failed))
+        return frozenset(canonical(package["name"]) for package in packages)
+
+    def _look_up(self) -> Checked | NotReachable:
+        auditor = self._install_auditor(self._folder / "auditor")
+        return look_up(auditor, self._lock, self._folder / "cache", on_pypi=AUDITOR_LOCK)
+
+    def _wrong(self, what: str) -> None:
+        self.is_right = False
+        print(f"WRONG: {what}", flush=True)
+
+
+def install_auditor(folder: Path) -> Path:
+    """Install pip-audit, by its hashes too, and return the Python that has it; PipFailed if it does not install."""
+    auditor = Environment(folder)
+    auditor.install_lock(AUDITOR_LOCK)
+    return auditor.python
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Audit the lock file that is asked for."""
+    parser = argparse.ArgumentParser(prog="python -m supply", description="Audits what the services run on.")
+    parser.add_argument("--lock", type=Path, default=LOCK, help="what is audited; default: requirements.lock")
+    parser.add_argument("--sbom", type=Path, default=SBOM, help="where the list goes; default: .shop/sbom.json")
+    asked = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory(prefix="record-shop-audit-") as folder:
-        shop = _environment(Path(folder) / "shop")
-        _pip(shop, "install", "--require-hashes", "--only-binary", ":all:", "--requirement", LOCK)
-        print(_pip(shop, "check").strip())
-        installed = json.loads(_pip(shop, "inspect", "--local"))["installed"]
-        _write_sbom([package["metadata"] for package in installed])
-        auditor = _environment(Path(folder) / "auditor")
-        _pip(auditor, "install", PIP_AUDIT)
-        found = _audit(auditor)
-    if found is None:
-        print("advisories: not reachable")
-        raise SystemExit(EXIT_NOT_REACHABLE)
-    unchecked = [package["name"] for package in found if "skip_reason" in package]
-    known = [(package, advisory) for package in found for advisory in package.get("vulns", ())]
-    for package, advisory in known:
-        print(f"{package['name']} {package['version']}: {advisory['id']}, mended in {advisory['fix_versions']}")
-    if unchecked:
-        print(f"not checked: {', '.join(unchecked)}")
-    print(f"advisories: checked {len(found) - len(unchecked)}")
-    raise SystemExit(EXIT_FOUND if known or unchecked else 0)
-
-
-def _environment(folder: Path) -> Path:
-    venv.create(folder, with_pip=True)
-    return folder / "bin" / "python"
-
-
-def _pip(python: Path, *arguments: str | Path) -> str:
-    command = [python, "-m", "pip", "--disable-pip-version-check", "--quiet", *arguments]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=INSTALL_TIMEOUT_S, check=False)
-    if done.returncode != 0:
-        raise SystemExit(f"pip {arguments[0]} failed:\n{done.stdout}{done.stderr}")
-    return done.stdout
-
-
-def _write_sbom(packages: list[dict[str, Any]]) -> None:
-    """Writes CycloneDX 1.5 (https://cyclonedx.org/docs/1.5/json/)."""
-    components = [
-        {
-            "type": "library",
-            "name": package["name"],
-            "version": package["version"],
-            "purl": f"pkg:pypi/{package['name'].lower().replace('_', '-')}@{package['version']}",
-        }
-        for package in sorted(packages, key=lambda package: package["name"].lower())
-        if package["name"] != "pip"
-    ]
-    content = {"bomFormat": "CycloneDX", "specVersion": "1.5", "version": 1, "components": components}
-    SBOM.parent.mkdir(exist_ok=True)
-    SBOM.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
-    print(f"written: {SBOM.relative_to(ROOT)}, {len(components)} components")
-
-
-def _audit(python: Path) -> list[dict[str, Any]] | None:
-    """Asks for the advisories of each package of the lock file; None if nobody answers."""
-    command = [python, "-m", "pip_audit", "--strict", "--disable-pip", "--require-hashes", "--format", "json"]
-    done = subprocess.run(
-        [*command, "--progress-spinner", "off", "--requirement", LOCK],
-        capture_output=True,
-        text=True,
-        timeout=AUDIT_TIMEOUT_S,
-        check=False,
-    )
-    try:
-        dependencies: list[dict[str, Any]] = json.loads(done.stdout)["dependencies"]
-    except (ValueError, KeyError):
-        print("\n".join(done.stderr.splitlines()[-1:])[:200], file=sys.stderr)
-        return None
-    return dependencies
+        code = Audit(lock=asked.lock, sbom=asked.sbom, folder=Path(folder), install_auditor=install_auditor).run()
+    raise SystemExit(code)
 
 
 if __name__ == "__main__":

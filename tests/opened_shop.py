@@ -9,7 +9,7 @@ from uuid import uuid4
 
 from local_shop.shop import LocalShop
 from recordshop.catalog.v1 import catalog_pb2, catalog_pb2_grpc, stock_pb2_grpc
-from recordshop.channels import open_channel
+from recordshop.channels import Tls, open_channel
 from recordshop.customer.v1 import customer_pb2, customer_pb2_grpc
 from recordshop.order.v1 import order_pb2_grpc
 
@@ -57,11 +57,12 @@ class OpenedShop:
 
 
 @asynccontextmanager
-async def opened(local: LocalShop) -> AsyncIterator[OpenedShop]:
-    """Open channels to a running shop."""
+async def opened(local: LocalShop, *, tls: Tls | None = None, token: str | None = None) -> AsyncIterator[OpenedShop]:
+    """Open channels to a running shop, which may be a locked one."""
     async with AsyncExitStack() as stack:
         addresses = (local.catalog_addr, local.customer_addr, local.order_addr)
-        catalog, customer, order = [await stack.enter_async_context(open_channel(address)) for address in addresses]
+        channels = [open_channel(address, tls=tls, token=token) for address in addresses]
+        catalog, customer, order = [await stack.enter_async_context(channel) for channel in channels]
         yield OpenedShop(
             local=local,
             catalog=catalog_pb2_grpc.CatalogServiceStub(catalog),

@@ -56,6 +56,10 @@ COMPOSE = (
     Variable("STOCK_STRATEGY", "`grouped`", "How the catalog takes stock: grouped, atomic, pessimistic or optimistic."),
     Variable("ORDER_MODE", "`sync`", "When CreateOrder answers a caller who names no mode: sync, async or hybrid."),
     Variable("SHOP_IMAGE", "`record-shop:local`", "The name that the services' image is built under."),
+    Variable("POSTGRES_IMAGE", "`postgres:18`", "PostgreSQL's image; `compose/images.env` pins it."),
+    Variable(
+        "PYTHON_IMAGE", "`python:3.13-slim`", "What the services' image is built from; `compose/images.env` pins it."
+    ),
     Variable(
         "OTEL_EXPORTER_OTLP_ENDPOINT", "none", "Where all services send their traces, such as `http://collector:4317`."
     ),

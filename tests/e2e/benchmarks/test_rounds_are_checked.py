@@ -1,5 +1,6 @@
 """No figure is made of a round that the databases do not confirm."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import asyncpg
@@ -7,8 +8,10 @@ import pytest
 
 from benchmarks import shops
 from benchmarks.blocks import Block, run_block
+from benchmarks.errors import BenchmarkFailed
 from benchmarks.h2load import H2load
 from benchmarks.load import LoadGenerator
+from benchmarks.locks import tls_alone, tls_and_tokens
 from benchmarks.menu import Menu
 from benchmarks.pgbench import Pgbench
 from benchmarks.plan import smallest_plan
@@ -51,6 +54,29 @@ async def test_either_client_sells_and_is_refused_and_the_books_agree(stage: Sta
         verdict = await shop.audit()
     assert verdict.disagreements == 0
     assert verdict.copies_sold == 1 + 180 + 400 + 800
+
+
+async def test_either_client_sells_behind_each_lock(stage: Stage, generator: LoadGenerator, tmp_path: Path) -> None:
+    for name, lock in (("tls", tls_alone(tmp_path / "tls")), ("locked", tls_and_tokens(tmp_path / "locked"))):
+        async with stage.shop(f"{name}_{type(generator).__name__.lower()}", lock=lock) as shop:
+            told = await Menu(PLAN, stage.props, generator).single("unary", shop).measure()
+            assert (told.fault, told.orders) == (None, 180)
+            verdict = await shop.audit()
+        assert (verdict.disagreements, verdict.copies_sold) == (0, 1 + 180)
+
+
+async def test_nothing_counts_that_was_sent_without_the_token(
+    stage: Stage, client: LoadGenerator, tmp_path: Path
+) -> None:
+    lock = tls_and_tokens(tmp_path)
+    without = replace(lock, entrance=replace(lock.entrance, token=""))
+    async with stage.shop("without_the_token", lock=without) as shop:
+        row = Menu(PLAN, stage.props, client).single("unary", shop)
+        try:
+            told = await row.measure()
+        except BenchmarkFailed:  # ghz knows that nothing was answered.
+            return
+    assert "the database holds none" in str(told.fault)
 
 
 async def test_replays_are_no_orders(stage: Stage, client: LoadGenerator, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -28,13 +28,24 @@ RATIOS = {
     "batch_100_vs_pgbench",
     "batch_1000_vs_pgbench",
     "stream_vs_unary",
+    "tls_vs_plain",
+    "tls_tokens_vs_plain",
     "hot_vs_spread",
     "rows_5m_vs_empty",
 }
 ROWS = {
     *("pgbench", "echo", "unary", "ungrouped", "ungrouped_8", "ungrouped_16", "refused", "unary_1", "ungrouped_1"),
     *("batch_100_x1", "batch_100_x2", "batch_1000_x1", "batch_100", "batch_1000", "stream_x1", "stream_x2", "stream"),
-    *("unary_8", "unary_90", "unary_spread", "unary_beside_batches", "unary_empty", "unary_filled"),
+    *(
+        "unary_tls",
+        "unary_tls_tokens",
+        "unary_8",
+        "unary_90",
+        "unary_spread",
+        "unary_beside_batches",
+        "unary_empty",
+        "unary_filled",
+    ),
 }
 SERVICES = {"catalog_service", "customer_service", "order_service"}
 
@@ -61,7 +72,9 @@ async def test_every_key_is_filled(report: Report, told: dict[str, Any]) -> None
     assert set(told["rss_mb"]) == SERVICES | {"together"}
     assert all(megabytes > 10 for megabytes in told["rss_mb"].values())
     assert told["audit"]["disagreements"] == 0
-    assert set(told["audit"]["shops"]) == {"ungrouped_8", "ungrouped_16", "ungrouped", "main", "filled", "empty"}
+    assert set(told["audit"]["shops"]) == {
+        *("ungrouped_8", "ungrouped_16", "ungrouped", "main", "tls", "locked", "filled", "empty")
+    }
     assert told["made"]["postgres"]["fsync"] == told["made"]["postgres"]["synchronous_commit"] == "on"
 
 
@@ -83,7 +96,7 @@ async def test_all_raw_rounds_are_kept_and_hold_as_many_orders_as_the_shop_sold(
     }
     # Beside batches only the single callers' orders are told; the books of those rounds were checked with both.
     shops = told["audit"]["shops"]
-    for shop in ("ungrouped_8", "ungrouped_16", "ungrouped", "empty"):
+    for shop in ("ungrouped_8", "ungrouped_16", "ungrouped", "tls", "locked", "empty"):
         # One order more is the one that every shop begins with.
         assert shops[shop]["copies_sold"] == 1 + sum(one["orders"] for one in rounds if one["shop"] == shop)
     filled = sum(one["orders"] for one in rounds if one["shop"] == "filled")

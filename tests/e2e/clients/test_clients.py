@@ -12,7 +12,6 @@ from google.rpc import error_details_pb2
 
 from recordshop.catalog.v1 import catalog_pb2
 from recordshop.order.v1 import order_pb2
-from tests.conftest import FreshShops
 from tests.opened_shop import CALL_TIMEOUT_S, OpenedShop
 from tests.support.shown_commands import blocks_of
 
@@ -59,42 +58,30 @@ def start(request: pytest.FixtureRequest) -> Start:
     return start_it
 
 
-def orders_in(output: str) -> list[str]:
-    return re.findall(r"^order (\S+) (?:ORDER_STATUS_)?CONFIRMED$", output, re.MULTILINE)
+def orders_in(output: str, status: str) -> list[str]:
+    return re.findall(rf"^order (\S+) (?:ORDER_STATUS_)?{status}$", output, re.MULTILINE)
 
 
 async def copies_left(shop: OpenedShop) -> int:
     return (await shop.catalog.GetDisc(catalog_pb2.GetDiscRequest(id=WE_ARE_REACTIVE), timeout=CALL_TIMEOUT_S)).stock
 
 
-async def test_two_requests_of_one_id_are_one_order_and_a_refusal_tells_its_reason(
+async def test_an_example_buys_once_reads_a_refusal_and_follows_an_order_to_its_end(
     start: Start, shop: OpenedShop
 ) -> None:
     left = await copies_left(shop)
     output, _ = start(shop).communicate(timeout=RUN_TIMEOUT_S)
-    first, again = orders_in(output)
+    first, again = orders_in(output, "CONFIRMED")
     assert first == again, output
-    assert await copies_left(shop) == left - 2
-    order = await shop.order.GetOrder(order_pb2.GetOrderRequest(id=first), timeout=CALL_TIMEOUT_S)
-    assert order.status == order_pb2.ORDER_STATUS_CONFIRMED
-    (refusal,) = re.findall(r"^refused .*", output, re.MULTILINE | re.DOTALL)
+    (refusal,) = re.findall(r"^refused .*?(?=^order)", output, re.MULTILINE | re.DOTALL)
     for words in ("FailedPrecondition", "OUT_OF_STOCK", "1000", str(left - 2), WE_ARE_REACTIVE):
         assert words in refusal
-
-
-async def test_an_order_that_is_not_decided_is_followed_to_its_end(start: Start, fresh_shop: FreshShops) -> None:
-    shop = await fresh_shop()
-    left = await copies_left(shop)
-    shop.local.catalog.kill()
-    with start(shop) as example:
-        assert example.stdout is not None
-        pending = next((line for line in example.stdout if line.startswith("pending ")), "")
-        shop.local.catalog.start()
-        output = example.stdout.read()
-    assert f"followed {pending.split()[1]}" in output
-    first, again = orders_in(output)
-    assert pending.split()[1] == first == again
-    assert await copies_left(shop) == left - 2
+    (pending,) = orders_in(output, "PENDING")
+    assert re.search(rf"^followed {pending} (ORDER_STATUS_)?CONFIRMED$", output.rstrip().splitlines()[-1])
+    assert await copies_left(shop) == left - 3
+    for order_id in (first, pending):
+        order = await shop.order.GetOrder(order_pb2.GetOrderRequest(id=order_id), timeout=CALL_TIMEOUT_S)
+        assert order.status == order_pb2.ORDER_STATUS_CONFIRMED
 
 
 def test_the_error_details_are_those_that_the_services_send() -> None:

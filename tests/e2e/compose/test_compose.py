@@ -3,9 +3,11 @@
 import json
 import os
 import shutil
+import stat
 import subprocess
+import tarfile
 from collections.abc import AsyncIterator, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,7 +15,9 @@ from uuid import uuid4
 
 import pytest
 
+from local_shop.certs import CA_FILE, make_certs, make_token
 from local_shop.ports import HOST, free_ports
+from recordshop.channels import Tls
 from recordshop.client import RecordShop
 from recordshop.order.v1 import order_pb2
 
@@ -23,6 +27,25 @@ WE_ARE_REACTIVE = "bcd8a0e9-dc0a-4ae7-a783-458542e2cc39"
 SERVICES = ("catalog", "customer", "order")
 PORT_VARIABLES = tuple(f"{service.upper()}_PORT" for service in SERVICES)
 SHOP_UID = "10001"
+# What somebody who got in would look for.
+UNWANTED = {
+    *("sh", "bash", "dash", "busybox", "env", "perl", "gcc", "cc", "c++", "ld", "as", "make", "apt", "apt-get", "dpkg"),
+    *("pip", "pip3", "curl", "wget", "ssh", "su", "sudo", "mount"),
+}
+# Tells, as a program of the container, what it may do.
+LOOK = """
+import json, os, re
+from pathlib import Path
+seen = dict(re.findall(r"^(\\w+):\\s+(.*)$", Path("/proc/self/status").read_text(), re.MULTILINE))
+written = []
+for folder in ("/", "/tmp", "/opt/record-shop", "/etc"):
+    try:
+        Path(folder, "written").touch()
+        written.append(folder)
+    except OSError:
+        pass
+print(json.dumps({**seen, "uids": seen["Uid"].split(), "written": written}))
+"""
 
 ENGINE_TIMEOUT_S = 20.0
 # The first build downloads what the image needs.
@@ -35,14 +58,16 @@ pytestmark = pytest.mark.timeout(UP_TIMEOUT_S + 300)
 
 @dataclass(frozen=True)
 class ComposedShop:
-    """A compose project, and where its services are published."""
+    """A compose project, where its services are published, and the files that it is made of, beside the usual one."""
 
     project: str
     environment: dict[str, str]
+    overrides: tuple[str, ...] = ()
 
     def compose(self, *arguments: str, timeout_s: float = COMMAND_TIMEOUT_S) -> str:
         """Run `docker compose` in the project's folder and return what it printed; its errors fail the test."""
-        return self.docker("compose", "--project-name", self.project, *arguments, timeout_s=timeout_s)
+        files = [word for file in ("compose.yaml", *self.overrides) for word in ("--file", file)]
+        return self.docker("compose", *files, "--project-name", self.project, *arguments, timeout_s=timeout_s)
 
     def docker(self, *arguments: str, timeout_s: float = COMMAND_TIMEOUT_S) -> str:
         """Run `docker` and return what it printed; its errors fail the test."""
@@ -90,18 +115,26 @@ def engine_answers() -> bool:
     )
 
 
-@pytest.fixture(scope="module")
-def composed() -> Iterator[ComposedShop]:
-    """The whole shop in containers, gone without a trace after the tests of this file."""
+@contextmanager
+def composed_shop(*overrides: str, **variables: str) -> Iterator[ComposedShop]:
+    """The whole shop in containers, gone without a trace after the block."""
     if not engine_answers():
         pytest.skip("no Docker engine")
     project = f"record-shop-test-{uuid4().hex[:12]}"
     ports = zip(PORT_VARIABLES, map(str, free_ports(len(SERVICES))), strict=True)
-    shop = ComposedShop(project, os.environ | dict(ports) | {"SHOP_IMAGE": f"{project}:test"})
+    environment = os.environ | dict(ports) | {"SHOP_IMAGE": f"{project}:test"} | variables
+    shop = ComposedShop(project, environment, overrides)
     with ExitStack() as stack:
         stack.callback(shop.docker, "image", "rm", "--force", f"{project}:test")
         stack.callback(shop.compose, "down", "--volumes")
         shop.up()
+        yield shop
+
+
+@pytest.fixture(scope="module")
+def composed() -> Iterator[ComposedShop]:
+    """The shop that the tests of this file share."""
+    with composed_shop() as shop:
         yield shop
 
 
@@ -130,16 +163,56 @@ async def test_an_order_is_placed_and_read_back_and_the_audit_agrees(client: Rec
     assert after.verdict == order_pb2.AUDIT_VERDICT_AGREES
 
 
-def test_no_container_is_root_or_can_write_or_has_a_capability(composed: ComposedShop) -> None:
+def test_no_container_is_root_or_can_write_or_has_a_capability_or_all_of_the_machine(composed: ComposedShop) -> None:
     containers = composed.containers()
     assert set(containers) == {"postgres", "roles", "migrate", "seed", *SERVICES}
     for service, container in containers.items():
-        assert container["HostConfig"]["ReadonlyRootfs"], service
-        assert container["HostConfig"]["CapDrop"] == ["ALL"], service
+        host = container["HostConfig"]
+        assert host["ReadonlyRootfs"], service
+        assert host["CapDrop"] == ["ALL"], service
+        assert not host["CapAdd"], service
+        assert "no-new-privileges:true" in host["SecurityOpt"], service
+        assert host["PidsLimit"] > 0, service
+        assert host["Memory"] > 0, service
         assert container["Config"]["User"] in ("10001:10001", "postgres"), service
-    for service in SERVICES:
-        assert composed.compose("exec", "-T", service, "id", "-u").strip() == SHOP_UID
     assert composed.compose("exec", "-T", "postgres", "id", "-u").strip() != "0"
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_a_service_finds_itself_confined(composed: ComposedShop, service: str) -> None:
+    seen = json.loads(composed.compose("exec", "-T", service, "python", "-c", LOOK))
+    assert seen["uids"] == [SHOP_UID] * 4
+    assert {seen[name] for name in ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb")} == {"0" * 16}
+    assert seen["NoNewPrivs"] == "1"
+    assert seen["written"] == []
+
+
+def test_the_image_has_no_shell_no_compiler_and_no_package_manager(composed: ComposedShop, tmp_path: Path) -> None:
+    container = composed.docker("create", composed.environment["SHOP_IMAGE"]).strip()
+    archive = tmp_path / "image.tar"
+    try:
+        composed.docker("export", "--output", str(archive), container)
+    finally:
+        composed.docker("rm", container)
+    with tarfile.open(archive) as image:
+        members = image.getmembers()
+    programs = {
+        Path(member.name).name for member in members if member.issym() or (member.isreg() and member.mode & 0o111)
+    }
+    assert not programs & UNWANTED
+    assert {"python", "dbmate"} <= programs
+    # Nobody becomes another by running it.
+    assert not [member.name for member in members if member.isreg() and member.mode & (stat.S_ISUID | stat.S_ISGID)]
+
+
+async def test_behind_tls_and_tokens_an_order_is_placed(tmp_path: Path) -> None:
+    make_certs(tmp_path)
+    with composed_shop("compose/tls.yaml", CERTS_DIR=str(tmp_path)) as shop:
+        token = make_token(tmp_path, role="customer", subject=JOHN_DOE)
+        tls = Tls(ca=tmp_path / CA_FILE)
+        async with RecordShop(order=shop.address("order"), tls=tls, token=token) as client:
+            order = await client.create_order(JOHN_DOE, {WE_ARE_REACTIVE: 2}, timeout_s=CALL_TIMEOUT_S)
+        assert order.status == order_pb2.ORDER_STATUS_CONFIRMED
 
 
 def test_only_the_services_are_published_and_only_on_loopback(composed: ComposedShop) -> None:

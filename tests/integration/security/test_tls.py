@@ -5,21 +5,29 @@ import socket
 import ssl
 import subprocess
 import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import grpc
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
-from local_shop.certs import CA_FILE, make_certs
+from local_shop.certs import CA_FILE, make_certs, make_token
 from local_shop.ports import HOST
 from recordshop.channels import Tls, open_channel
+from recordshop.order.v1 import order_pb2
 from tests.faults.waiting import eventually
+from tests.integration.order_desk import order_request
 from tests.integration.security.conftest import LockedShop, OpenLockedShop
+from tests.opened_shop import OpenedShop, opened
 
 CALL_TIMEOUT_S = 5.0
 PROBE_TIMEOUT_S = 30.0
 RENEWALS = 3
+# What the order service logs for each of its neighbours.
+CONNECTING_ANEW = "the certificates were replaced: connecting anew"
+SALES = 40
 SERVING = health_pb2.HealthCheckResponse.SERVING
 
 
@@ -147,3 +155,72 @@ async def test_workers_share_both_ports(open_locked_shop: OpenLockedShop) -> Non
     shop = open_locked_shop({"catalog": {"WORKERS": "2"}})
     assert await check_health(shop.local.catalog.address, shop.tls) == SERVING
     assert await check_health(shop.mtls_address("catalog"), shop.tls_of("order")) == SERVING
+
+
+async def test_the_order_service_changes_its_certificate_and_its_ca_while_it_sells_and_no_call_fails(
+    open_locked_shop: OpenLockedShop, tmp_path: Path
+) -> None:
+    """As an operator changes a CA: it is trusted beside the old one, then all certificates are its own, then it alone is trusted."""
+    shop = open_locked_shop()
+    make_certs(tmp_path)
+    sold, selling = 0, True
+
+    async def sell() -> None:
+        nonlocal sold
+        while selling:
+            request = order_request(customer.id, {disc.id: 1})
+            await desk.CreateOrder(request, timeout=CALL_TIMEOUT_S)
+            sold += 1
+
+    async def connections_and_sales() -> tuple[int, int]:
+        return shop.log("order").count(CONNECTING_ANEW), sold
+
+    async def wait_for_sales_over_new_connections() -> None:
+        nonlocal steps
+        steps += 1
+        before = sold
+        # One to the catalog, one to the customer service.
+        await eventually(
+            connections_and_sales,
+            lambda now: (now[0] >= 2 * steps and now[1] >= before + SALES) or any(task.done() for task in tasks),
+        )
+        assert not any(task.done() for task in tasks)
+
+    steps = 0
+    async with admin_of(shop) as opened:
+        desk, customer, disc = opened.order, await opened.make_customer(), await opened.make_disc(stock=1_000_000)
+        tasks = [asyncio.create_task(sell()) for _ in range(4)]
+        ca = shop.certs / CA_FILE
+        old, new = ca.read_text(encoding="utf-8"), (tmp_path / CA_FILE).read_text(encoding="utf-8")
+        replace(ca, old + new)
+        await wait_for_sales_over_new_connections()
+        # The order service's own last: whoever has a new certificate is believed by all.
+        for service in ("catalog", "customer", "order"):
+            for suffix in ("key", "pem"):
+                replace(
+                    shop.certs / f"{service}.{suffix}", (tmp_path / f"{service}.{suffix}").read_text(encoding="utf-8")
+                )
+        await wait_for_sales_over_new_connections()
+        replace(ca, new)
+        await wait_for_sales_over_new_connections()
+        selling = False
+        await asyncio.gather(*tasks)
+        request = order_pb2.AuditStockRequest(disc_ids=[disc.id])
+        (audit,) = [found async for found in desk.AuditStock(request, timeout=CALL_TIMEOUT_S)]
+    assert (audit.sold, audit.verdict) == (sold, order_pb2.AUDIT_VERDICT_AGREES)
+
+
+def replace(path: Path, text: str) -> None:
+    """Replaces a file by a rename, as whoever renews certificates should."""
+    new = path.with_name(f"{path.name}.new")
+    new.write_text(text, encoding="utf-8")
+    new.chmod(0o600)
+    new.replace(path)
+
+
+@asynccontextmanager
+async def admin_of(shop: LockedShop) -> AsyncIterator[OpenedShop]:
+    """The shop's stubs, as an admin has them; plain ones, which repeat nothing."""
+    token = make_token(shop.certs, role="admin", subject="root")
+    async with opened(shop.local, tls=shop.tls, token=token) as found:
+        yield found

@@ -87,10 +87,6 @@ def test_every_container_is_confined(service: dict[str, Any]) -> None:
     assert not {"privileged", "cap_add", "network_mode", "pid", "devices"} & service.keys()
 
 
-def test_every_image_is_pinned_to_one_version(service: dict[str, Any]) -> None:
-    assert re.fullmatch(r"[\w./-]+:(v?\d+\.\d+\.\d+|18)", service["image"])
-
-
 def test_only_pages_are_published_and_only_on_loopback() -> None:
     published = {name: found["ports"] for name, found in services().items() if "ports" in found}
     assert published == {name: [f"127.0.0.1:{port}:{port}"] for name, port in PUBLISHED.items()}
@@ -226,6 +222,7 @@ def test_every_cause_that_wakes_an_operator_has_an_alert() -> None:
         "up",
         "recordshop_serving",
         "recordshop_oldest_open_order_age_seconds",
+        "recordshop_queued_orders",
         "recordshop_database_pool_waiting",
         "recordshop_refusals_total",
         "recordshop_audit_disagreeing_discs",
