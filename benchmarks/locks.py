@@ -12,6 +12,8 @@ from local_shop.ports import free_ports
 ROLE = "admin"
 TOKEN_MINUTES = 24 * 60
 TLS_SETTINGS = ("TLS_CERT_FILE", "TLS_KEY_FILE")
+# The one caller, who buys for one customer, is to have the whole shop: limits would measure themselves.
+NO_SHARES = {"CALLER_CREATES_MAX_PER_S": "0", "CUSTOMER_CREATES_MAX_PER_S": "0", "CALLER_CALLS_RUNNING_MAX": "0"}
 
 
 @dataclass(frozen=True)
@@ -48,4 +50,5 @@ def tls_and_tokens(certs: Path) -> Lock:
     make_certs(certs)
     mtls_ports = dict(zip(("catalog", "customer"), free_ports(2), strict=True))
     token = make_token(certs, role=ROLE, subject="bench", minutes=TOKEN_MINUTES)
-    return Lock(locked_settings(certs, mtls_ports), Entrance(certs / CA_FILE, token))
+    settings = {service: locked | NO_SHARES for service, locked in locked_settings(certs, mtls_ports).items()}
+    return Lock(settings, Entrance(certs / CA_FILE, token))
