@@ -89,7 +89,7 @@ async def _taking(
             strategy = OptimisticStrategy(database=database, retries=retries, stats=stats)
     limits = _lane_limits(settings, in_flight_max=settings.contending_in_flight_max)
     lane = await stack.enter_async_context(contending_lane(strategy, limits, metrics and metrics.lane(CONTENDING)))
-    return StockTaking(singles=lane, multiples=lane)
+    return StockTaking(singles=lane, multiples=lane, contends=True)
 
 
 async def _grouped(
@@ -102,6 +102,7 @@ async def _grouped(
         multiples=await stack.enter_async_context(
             multiple_lane(ledger, multiples, metrics and metrics.lane(MULTIPLES))
         ),
+        contends=False,
     )
 
 

@@ -18,7 +18,7 @@ ORDERS = "recordshop_orders_total"
 HANDLING_S = "grpc_server_handling_seconds"
 CREATE = {"grpc_method": "CreateOrder"}
 REFUSED = ("out_of_stock", "disc_not_found", "disc_deleted", "customer_inactive")
-FAILED = ("pending", "not_accepted", "overloaded", "failed")
+FAILED = ("pending", "aborted", "not_accepted", "overloaded", "failed")
 LANES = (
     ("order", "singles"),
     ("order", "bulk"),

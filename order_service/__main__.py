@@ -3,6 +3,9 @@
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from dataclasses import replace
+from typing import NamedTuple
+
+import grpc
 
 from order_service.access import ORDERS
 from order_service.admission import Admission
@@ -11,9 +14,10 @@ from order_service.backlog import watched_backlog
 from order_service.batch import BatchPlacement
 from order_service.cancellation import OrderCancellation
 from order_service.catalog_client import CatalogClient
-from order_service.changes import OrderChanges
+from order_service.changes import Found, OrderChanges, SeenOrder
 from order_service.customer_client import CustomerClient
-from order_service.hybrid import GuardedSettling
+from order_service.guarded_catalog import GuardedCatalog
+from order_service.hybrid import Settling
 from order_service.intake import OrderIntake
 from order_service.journal import Journal
 from order_service.lanes import LaneMaker
@@ -34,6 +38,7 @@ from order_service.returns import ReturnRepository
 from order_service.search_mapping import PageLimits
 from order_service.servicer import OrderServicer
 from order_service.settings import OrderSettings
+from order_service.sold_out import SoldOutDiscs
 from order_service.streams import OrderStream
 from order_service.watching import OrderWatching
 from recordshop.catalog.v1 import stock_pb2
@@ -56,128 +61,143 @@ STOCK_SERVICE_NAME = stock_pb2.DESCRIPTOR.services_by_name["StockService"].full_
 CUSTOMER_SERVICE_NAME = customer_pb2.DESCRIPTOR.services_by_name["CustomerService"].full_name
 
 
+class _Tables(NamedTuple):
+    orders: OrderRepository
+    intake: OrderIntake
+    queue: OrderQueue
+    returns: ReturnRepository
+    journal: Journal
+
+
+class _Driving(NamedTuple):
+    """How open orders are driven on: for whoever waits for them, for those in the queue, for those of a time limit; and returns."""
+
+    direct: OrderProcessing
+    queued: OrderProcessing
+    hybrid: OrderProcessing
+    returns: ReturnProcessing
+
+
 async def serve(settings: OrderSettings, place: Place, metrics: OrderMetrics | None) -> None:
-    """Builds the service from its parts and serves until a signal; the parts are closed in reverse order."""
+    """Builds the service from its parts, from the bottom up, and serves until a signal; the parts are closed in reverse order."""
     async with AsyncExitStack() as stack:
-        database = await stack.enter_async_context(open_database(settings, metrics))
-        catalog_channel = await stack.enter_async_context(
-            open_channel(settings.catalog_addr, STOCK_SERVICE_NAME, settings)
-        )
-        customer_channel = await stack.enter_async_context(
-            open_channel(settings.customer_addr, CUSTOMER_SERVICE_NAME, settings)
-        )
-        catalog = CatalogClient(channel=catalog_channel, timeout_s=settings.catalog_timeout_s)
-        customers = CustomerClient(channel=customer_channel, timeout_s=settings.customer_timeout_s)
+        enter = stack.enter_async_context
+        database = await enter(open_database(settings, metrics))
+        stock = await enter(open_channel(settings.catalog_addr, STOCK_SERVICE_NAME, settings))
+        people = await enter(open_channel(settings.customer_addr, CUSTOMER_SERVICE_NAME, settings))
+        catalog = CatalogClient(channel=stock, timeout_s=settings.catalog_timeout_s)
+        customers = CustomerClient(channel=people, timeout_s=settings.customer_timeout_s)
         hub = WatchHub(read=OrderChanges(database=database).since, limits=_watch_limits(settings))
-        orders = OrderRepository(
-            database=database,
-            recovery_age_s=settings.recovery_age_s,
-            changed=hub.hint,
-            stats=metrics and metrics.orders,
-        )
-        processing = OrderProcessing(orders=orders, catalog=catalog)
-        returns = ReturnRepository(database=database, recovery_age_s=settings.recovery_age_s)
-        return_processing = ReturnProcessing(
-            returns=returns,
-            stock=ReturnClient(channel=catalog_channel, timeout_s=settings.catalog_timeout_s),
-            processing=processing,
-        )
-        journal = _journal(settings, database)
-        recovery = _recovery(settings, journal, orders, processing, return_processing, metrics=metrics)
-        tasks = await stack.enter_async_context(
-            DurableTasks(
-                running_max=settings.cancels_running_max,
-                drain_timeout_s=settings.drain_timeout_s,
-                refused=metrics and metrics.refusals[CANCELS, OVERLOADED],
-            )
-        )
-        queue = OrderQueue(database=database, waiting_max=settings.queue_waiting_max, stats=metrics and metrics.orders)
-        intake = OrderIntake(
-            database=database, recovery_age_s=settings.recovery_age_s, stats=metrics and metrics.orders
-        )
-        lanes = _lanes(
-            settings,
-            stack,
-            opening=Admission(customers=customers, orders=orders, insert=intake.insert),
-            queueing=Admission(customers=customers, orders=orders, insert=queue.insert),
-            queue=queue,
-            processing=processing,
-            metrics=metrics,
-        )
-        single_limits, bulk_limits = _limits(settings)
-        batches = BatchPlacement(lane=await lanes.make(bulk_lane, bulk_limits, BULK))
+        tables = _tables(settings, database, hub, metrics)
+        driving = _driving(settings, tables, catalog, stock, metrics)
+        cancellation = _cancellation(tables, driving, await enter(_tasks(settings, metrics)))
+        lanes = _lanes(settings, stack, tables, driving, customers, metrics=metrics)
+        singles, bulk = _limits(settings)
+        batches = BatchPlacement(lane=await lanes.make(bulk_lane, bulk, BULK))
         servicer = OrderServicer(
-            singles=await lanes.make(single_lane, single_limits, SINGLES),
+            singles=await lanes.make(single_lane, singles, SINGLES),
             batches=batches,
-            streams=OrderStream(
-                batches=batches,
-                in_flight_max=settings.stream_messages_in_flight_max,
-                all_in_flight_max=settings.stream_messages_at_once_max,
-                timeout_s=settings.call_timeout_s,
-            ),
-            cancellation=OrderCancellation(
-                tasks=tasks,
-                orders=orders,
-                processing=processing,
-                returns=OrderReturns(returns=returns, orders=orders, processing=return_processing),
-                return_processing=return_processing,
-            ),
-            orders=orders,
+            streams=_streams(settings, batches),
+            cancellation=cancellation,
+            orders=tables.orders,
             watching=OrderWatching(hub=hub),
             search=OrderSearch(database=database),
-            audit=StockAudit(
-                lines=OrderLines(database=database),
-                catalog=catalog,
-                settle_s=settings.audit_settle_s,
-                stats=metrics and metrics.audit,
-            ),
+            audit=_audit(settings, database, catalog, metrics),
             page_limits=PageLimits(default=settings.page_size_default, largest=settings.page_size_max),
             call_timeout_s=settings.call_timeout_s,
         )
-        server = GrpcServer(
-            settings=settings,
-            place=place,
-            service_names=[SERVICE_NAME],
-            access=[ORDERS],
-            ping=database.ping,
-            end_watches=hub.drain,
-            metrics=metrics,
-        )
-        order_pb2_grpc.add_OrderServiceServicer_to_server(servicer, server.grpc)
-        await stack.enter_async_context(recovery.running())
+        server = _server(settings, place, servicer, database, hub, metrics=metrics)
+        await enter(_recovery(settings, tables, driving, metrics).running())
         if metrics is not None:
-            await stack.enter_async_context(watched_backlog(journal, metrics.open_work))
-            metrics.watch_queue(lambda: queue.waiting)
-        await stack.enter_async_context(_worker(settings, database, queue, orders, processing).running())
-        await stack.enter_async_context(hub.running())
+            await enter(watched_backlog(tables.journal, metrics.open_work))
+            metrics.watch_queue(lambda: tables.queue.waiting)
+        await enter(_worker(settings, database, tables, driving).running())
+        await enter(hub.running())
         await server.run_until_signal()
+
+
+def _tables(
+    settings: OrderSettings, database: Database, hub: WatchHub[SeenOrder, Found], metrics: OrderMetrics | None
+) -> _Tables:
+    stats = metrics and metrics.orders
+    age_s = settings.recovery_age_s
+    return _Tables(
+        orders=OrderRepository(database=database, recovery_age_s=age_s, changed=hub.hint, stats=stats),
+        intake=OrderIntake(database=database, recovery_age_s=age_s, stats=stats),
+        queue=OrderQueue(database=database, waiting_max=settings.queue_waiting_max, stats=stats),
+        returns=ReturnRepository(database=database, recovery_age_s=age_s),
+        journal=Journal(
+            database=database,
+            age_s=age_s,
+            lease_s=settings.recovery_lease_s,
+            backoff_max_s=settings.recovery_backoff_max_s,
+        ),
+    )
+
+
+def _driving(
+    settings: OrderSettings,
+    tables: _Tables,
+    catalog: CatalogClient,
+    stock: grpc.aio.Channel,
+    metrics: OrderMetrics | None,
+) -> _Driving:
+    breaker = CircuitBreaker(failures_max=settings.breaker_failures_max, open_s=settings.breaker_open_s)
+    if metrics is not None:
+        metrics.watch_breaker(lambda: breaker.state)
+    guarded = GuardedCatalog(catalog=catalog, breaker=breaker, slow_s=settings.breaker_slow_s)
+    in_order = CatalogClient(channel=stock, timeout_s=settings.catalog_timeout_s, in_order=True)
+    sold_out = SoldOutDiscs()
+    direct = OrderProcessing(orders=tables.orders, catalog=catalog, sold_out=sold_out)
+    return _Driving(
+        direct=direct,
+        queued=OrderProcessing(orders=tables.orders, catalog=in_order, sold_out=sold_out),
+        hybrid=OrderProcessing(orders=tables.orders, catalog=guarded, sold_out=sold_out),
+        returns=ReturnProcessing(
+            returns=tables.returns,
+            stock=ReturnClient(channel=stock, timeout_s=settings.catalog_timeout_s),
+            processing=direct,
+        ),
+    )
+
+
+def _tasks(settings: OrderSettings, metrics: OrderMetrics | None) -> DurableTasks:
+    return DurableTasks(
+        running_max=settings.cancels_running_max,
+        drain_timeout_s=settings.drain_timeout_s,
+        refused=metrics and metrics.refusals[CANCELS, OVERLOADED],
+    )
+
+
+def _cancellation(tables: _Tables, driving: _Driving, tasks: DurableTasks) -> OrderCancellation:
+    return OrderCancellation(
+        tasks=tasks,
+        orders=tables.orders,
+        processing=driving.direct,
+        returns=OrderReturns(returns=tables.returns, orders=tables.orders, processing=driving.returns),
+        return_processing=driving.returns,
+    )
 
 
 def _lanes(
     settings: OrderSettings,
     stack: AsyncExitStack,
+    tables: _Tables,
+    driving: _Driving,
+    customers: CustomerClient,
     *,
-    opening: Admission,
-    queueing: Admission,
-    queue: OrderQueue,
-    processing: OrderProcessing,
     metrics: OrderMetrics | None,
 ) -> LaneMaker:
-    breaker = CircuitBreaker(failures_max=settings.breaker_failures_max, open_s=settings.breaker_open_s)
-    if metrics is not None:
-        metrics.watch_breaker(lambda: breaker.state)
+    opening = Admission(customers=customers, orders=tables.orders, insert=tables.intake.insert)
+    queueing = Admission(customers=customers, orders=tables.orders, insert=tables.queue.insert)
+    timeout_s = settings.group_timeout_s
     stats = metrics and metrics.orders
     return LaneMaker(
         stack=stack,
-        deciding=GroupPlacer(admission=opening, processing=processing, timeout_s=settings.group_timeout_s, stats=stats),
-        queueing=IntakePlacer(admission=queueing, is_full=queue.is_full, stats=stats),
-        opening=IntakePlacer(admission=opening, is_full=queue.is_journal_full, stats=stats),
-        guarded=GuardedSettling(
-            processing=processing,
-            breaker=breaker,
-            slow_s=settings.breaker_slow_s,
-            timeout_s=settings.group_timeout_s,
-        ),
+        deciding=GroupPlacer(admission=opening, processing=driving.direct, timeout_s=timeout_s, stats=stats),
+        queueing=IntakePlacer(admission=queueing, is_full=tables.queue.is_full, stats=stats),
+        opening=IntakePlacer(admission=opening, is_full=tables.queue.is_journal_full, stats=stats),
+        settling=Settling(processing=driving.hybrid, timeout_s=timeout_s),
         budget_max_s=settings.hybrid_budget_max_s,
         margin_s=settings.hybrid_margin_s,
         default=settings.order_mode,
@@ -185,15 +205,55 @@ def _lanes(
     )
 
 
-def _worker(
-    settings: OrderSettings, database: Database, queue: OrderQueue, orders: OrderRepository, processing: OrderProcessing
-) -> QueueWorker:
+def _streams(settings: OrderSettings, batches: BatchPlacement) -> OrderStream[order_pb2.PlaceOrdersRequest]:
+    return OrderStream(
+        batches=batches,
+        in_flight_max=settings.stream_messages_in_flight_max,
+        all_in_flight_max=settings.stream_messages_at_once_max,
+        timeout_s=settings.call_timeout_s,
+    )
+
+
+def _audit(
+    settings: OrderSettings, database: Database, catalog: CatalogClient, metrics: OrderMetrics | None
+) -> StockAudit:
+    return StockAudit(
+        lines=OrderLines(database=database),
+        catalog=catalog,
+        settle_s=settings.audit_settle_s,
+        stats=metrics and metrics.audit,
+    )
+
+
+def _server(
+    settings: OrderSettings,
+    place: Place,
+    servicer: OrderServicer,
+    database: Database,
+    hub: WatchHub[SeenOrder, Found],
+    *,
+    metrics: OrderMetrics | None,
+) -> GrpcServer:
+    server = GrpcServer(
+        settings=settings,
+        place=place,
+        service_names=[SERVICE_NAME],
+        access=[ORDERS],
+        ping=database.ping,
+        end_watches=hub.drain,
+        metrics=metrics,
+    )
+    order_pb2_grpc.add_OrderServiceServicer_to_server(servicer, server.grpc)
+    return server
+
+
+def _worker(settings: OrderSettings, database: Database, tables: _Tables, driving: _Driving) -> QueueWorker:
     return QueueWorker(
         database=database,
-        queue=queue,
+        queue=tables.queue,
         leases=QueueLeases(database=database, lease_s=settings.queue_lease_s),
-        orders=orders,
-        processing=processing,
+        orders=tables.orders,
+        processing=driving.queued,
         poll_s=settings.queue_poll_s,
         lease_s=settings.queue_lease_s,
         size_max=settings.group_size_max,
@@ -202,29 +262,12 @@ def _worker(
     )
 
 
-def _journal(settings: OrderSettings, database: Database) -> Journal:
-    return Journal(
-        database=database,
-        age_s=settings.recovery_age_s,
-        lease_s=settings.recovery_lease_s,
-        backoff_max_s=settings.recovery_backoff_max_s,
-    )
-
-
-def _recovery(
-    settings: OrderSettings,
-    journal: Journal,
-    orders: OrderRepository,
-    processing: OrderProcessing,
-    returns: ReturnProcessing,
-    *,
-    metrics: OrderMetrics | None,
-) -> Recovery:
+def _recovery(settings: OrderSettings, tables: _Tables, driving: _Driving, metrics: OrderMetrics | None) -> Recovery:
     return Recovery(
-        journal=journal,
-        orders=orders,
-        processing=processing,
-        returns=returns,
+        journal=tables.journal,
+        orders=tables.orders,
+        processing=driving.direct,
+        returns=driving.returns,
         interval_s=settings.recovery_interval_s,
         lease_s=settings.recovery_lease_s,
         batch_size=settings.recovery_batch_size,

@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, NoReturn
+from typing import Any, NoReturn, Protocol
 from uuid import UUID
 
 import grpc
@@ -58,19 +58,38 @@ class StockBalance:
     held: int
 
 
-class CatalogClient:
-    """Asks for copies. An answer, refusals too, is a value; CatalogUnavailable means that there was none."""
+class Catalog(Protocol):
+    """The catalog, asked directly or behind a circuit breaker; each question raises CatalogUnavailable if there is no answer."""
 
-    def __init__(self, *, channel: grpc.aio.Channel, timeout_s: float) -> None:
+    async def reserve_stock(self, orders: Sequence[Order], deadline: Deadline) -> list[StockAnswer | ServiceError]:
+        """Answers what was decided for each order, in their order, or the error that left it undecided."""
+
+    async def deny_sold_out(self, drafts: Sequence[OrderDraft], deadline: Deadline) -> list[int | None]:
+        """Answers how many copies were left for each order that was denied, in their order; None where it was not."""
+
+    async def release_stock(self, order: Order, deadline: Deadline) -> None:
+        """Gives an order's copies back; an order that holds none gets none from now on."""
+
+
+class CatalogClient:
+    """Asks for copies. An answer, refusals too, is a value; CatalogUnavailable means that there was none.
+
+    With in_order, the orders of one question that are for one disc are decided in their order, or not at all.
+    """
+
+    def __init__(self, *, channel: grpc.aio.Channel, timeout_s: float, in_order: bool = False) -> None:
         self._stub = stock_pb2_grpc.StockServiceStub(channel)
         self._timeout_s = timeout_s
+        self._in_order = in_order
 
     async def reserve_stock(self, orders: Sequence[Order], deadline: Deadline) -> list[StockAnswer | ServiceError]:
         """Asks for the copies of orders, or for what was decided about them before; answers in the order of the orders.
 
         An order without a decision answers its error; raises CatalogUnavailable if there is no answer at all.
         """
-        request = stock_pb2.BatchReserveStockRequest(requests=[_reserve_request(order) for order in orders])
+        request = stock_pb2.BatchReserveStockRequest(
+            requests=[_reserve_request(order) for order in orders], in_order=self._in_order
+        )
         try:
             response = await self._stub.BatchReserveStock(request, timeout=deadline.at_most(self._timeout_s))
         except grpc.aio.AioRpcError as error:

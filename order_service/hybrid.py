@@ -1,56 +1,31 @@
-"""Hybrid placement: decided if the catalog answers in time, else PENDING, and a catalog that is down or slow is not asked for a while."""
+"""Hybrid placement: decided if the catalog answers in time, else PENDING."""
 
-import time
 from collections.abc import Sequence
 from uuid import UUID
 
-from order_service.errors import CatalogUnavailable
 from order_service.model import Order, OrderDraft
 from order_service.placement import PlacementLane
 from order_service.processing import OrderProcessing, Outcome
-from service_runtime.circuit_breaker import CircuitBreaker
 from service_runtime.deadline import Deadline
-from service_runtime.errors import NotAccepted, ServiceError
+from service_runtime.errors import ServiceError
 from service_runtime.group_commit import GroupCommit, GroupLimits
 from service_runtime.metrics import GroupStats
 
 SettlingLane = GroupCommit[Order, Order]
 
 
-class GuardedSettling:
-    """Has groups of orders decided, unless the catalog has lately been down, or has taken more than slow_s seconds."""
+class Settling:
+    """Has groups of orders decided."""
 
-    def __init__(
-        self, *, processing: OrderProcessing, breaker: CircuitBreaker, slow_s: float, timeout_s: float
-    ) -> None:
+    def __init__(self, *, processing: OrderProcessing, timeout_s: float) -> None:
         self._processing = processing
-        self._breaker = breaker
-        self._slow_s = slow_s
         self._timeout_s = timeout_s
 
     async def settle(self, orders: Sequence[Order]) -> list[Outcome]:
-        """Answers each order at its end, in their order, or its error; all as they are while the breaker is open."""
-        era = self._breaker.begin()
-        if era is None:
-            return list(orders)
-        begun_s = time.monotonic()
+        """Answers each order at its end, in their order, or its error; raises CatalogUnavailable or DatabaseUnavailable for all."""
         # Two callers may have asked for one order.
         distinct = {order.id: order for order in orders}
-        try:
-            settled: Sequence[Outcome] = await self._processing.settle(
-                list(distinct.values()), Deadline.after(self._timeout_s)
-            )
-        except NotAccepted as error:
-            settled = [error] * len(distinct)
-        except BaseException:
-            # Nothing is known of the catalog then, but a probe that never ended would keep all others from trying it.
-            self._breaker.fail(era)
-            raise
-        is_late = time.monotonic() - begun_s > self._slow_s
-        if is_late or any(isinstance(outcome, CatalogUnavailable) for outcome in settled):
-            self._breaker.fail(era)
-        else:
-            self._breaker.succeed(era)
+        settled = await self._processing.settle(list(distinct.values()), Deadline.after(self._timeout_s))
         outcomes: dict[UUID, Outcome] = dict(zip(distinct, settled, strict=True))
         return [outcomes[order.id] for order in orders]
 
@@ -94,6 +69,6 @@ class HybridLane:
         return {order.id: order for order in settled if isinstance(order, Order)}
 
 
-def settling_lane(guarded: GuardedSettling, limits: GroupLimits, stats: GroupStats | None = None) -> SettlingLane:
+def settling_lane(settling: Settling, limits: GroupLimits, stats: GroupStats | None = None) -> SettlingLane:
     """Has orders decided in groups; those under way at once have no disc in common."""
-    return GroupCommit(commit=guarded.settle, keys=lambda order: order.disc_ids, limits=limits, stats=stats)
+    return GroupCommit(commit=settling.settle, keys=lambda order: order.disc_ids, limits=limits, stats=stats)

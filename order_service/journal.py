@@ -24,7 +24,7 @@ RETURNING id, order_ids, create_time, attempts, trace_parent
 
 CLOSE = """
 DELETE FROM open_work
-WHERE id = $1 AND NOT EXISTS (
+WHERE id = ANY ($1::uuid[]) AND NOT EXISTS (
     SELECT 1 FROM orders
     WHERE orders.id = ANY (open_work.order_ids) AND (orders.status IN ('PENDING', 'CANCELLING') OR orders.open_return_id IS NOT NULL)
 )
@@ -69,4 +69,4 @@ class Journal:
 
     async def close(self, work: OpenWork) -> None:
         """Takes a row out of the journal, if none of its orders is open."""
-        await self._database.fetch(CLOSE, work.id)
+        await self._database.fetch(CLOSE, [work.id])

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 
-from order_service.hybrid import GuardedSettling, HybridLane, settling_lane
+from order_service.hybrid import HybridLane, Settling, settling_lane
 from order_service.metrics import SETTLING, OrderMetrics
 from order_service.model import OrderMode
 from order_service.placement import GroupPlacer, IntakePlacer, LanesByMode, PlacementLane
@@ -14,7 +14,7 @@ MakeLane = Callable[[GroupPlacer | IntakePlacer, GroupLimits, GroupStats | None]
 
 
 class LaneMaker:
-    """Makes lanes of which `stack` becomes the owner: orders are decided, queued, or opened and then decided under guard."""
+    """Makes lanes of which `stack` becomes the owner: orders are decided, queued, or opened and then decided as far as there is time."""
 
     def __init__(
         self,
@@ -23,7 +23,7 @@ class LaneMaker:
         deciding: GroupPlacer,
         queueing: IntakePlacer,
         opening: IntakePlacer,
-        guarded: GuardedSettling,
+        settling: Settling,
         budget_max_s: float,
         margin_s: float,
         default: OrderMode,
@@ -34,7 +34,7 @@ class LaneMaker:
         self._deciding = deciding
         self._queueing = queueing
         self._opening = opening
-        self._guarded = guarded
+        self._settling = settling
         self._budget_max_s = budget_max_s
         self._margin_s = margin_s
         self._default = default
@@ -44,7 +44,7 @@ class LaneMaker:
         metrics = self._metrics
         enter = self._stack.enter_async_context
         # Closed last, since the other hands over to it.
-        settling = await enter(settling_lane(self._guarded, limits, metrics and metrics.lane(SETTLING)))
+        settling = await enter(settling_lane(self._settling, limits, metrics and metrics.lane(SETTLING)))
         return LanesByMode(
             {
                 OrderMode.SYNC: await enter(make_lane(self._deciding, limits, metrics and metrics.lane(name))),

@@ -14,10 +14,11 @@ BREAKER_STATES = ("closed", "open", "half_open")
 CONFIRMED, CANCELLED = "confirmed", "cancelled"
 REJECTED = ("out_of_stock", "disc_not_found", "disc_deleted", "customer_inactive")
 # How a placement ends that left no decided order behind, counted for each: a repeated request may be counted again.
-UNDECIDED = ("pending", "customer_not_found", "request_id_reused", "not_accepted", "overloaded", "failed")
+UNDECIDED = ("pending", "aborted", "customer_not_found", "request_id_reused", "not_accepted", "overloaded", "failed")
 OUTCOMES = (CONFIRMED, *REJECTED, CANCELLED, *UNDECIDED)
 OUTCOME_BY_REASON = {
     "ORDER_PENDING": "pending",
+    "CONFLICT_RETRIES_EXHAUSTED": "aborted",
     "CUSTOMER_NOT_FOUND": "customer_not_found",
     "REQUEST_ID_REUSED": "request_id_reused",
     "NOT_ACCEPTED": "not_accepted",

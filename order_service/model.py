@@ -14,7 +14,7 @@ LINES_MAX = 50
 QUANTITY_MAX = 1_000
 BATCH_SIZE_MAX = 1_000
 MESSAGE_SIZE_MAX = 100
-# Of the queue, as in db/order/0004_queue.sql.
+# Of the queue, as in db/order/0004_queue.sql: all processes on a database must agree on it, so that it is no setting.
 PARTITIONS = 16
 
 

@@ -5,7 +5,7 @@ from uuid import UUID
 
 import structlog
 
-from order_service.catalog_client import CatalogClient
+from order_service.catalog_client import Catalog
 from order_service.errors import CatalogUnavailable
 from order_service.model import Order, OrderDraft, OrderStatus, Refused, Released, Reserved, Reused
 from order_service.repository import OrderRepository
@@ -20,12 +20,15 @@ Outcome = Order | ServiceError
 
 
 class OrderProcessing:
-    """Drives open orders to their end; asking again is always right, since the catalog decides an order's id once."""
+    """Drives open orders to their end; asking again is always right, since the catalog decides an order's id once.
 
-    def __init__(self, *, orders: OrderRepository, catalog: CatalogClient) -> None:
+    What is learnt about discs that have run out goes into `sold_out`, which several may share.
+    """
+
+    def __init__(self, *, orders: OrderRepository, catalog: Catalog, sold_out: SoldOutDiscs) -> None:
         self._orders = orders
         self._catalog = catalog
-        self._sold_out = SoldOutDiscs()
+        self._sold_out = sold_out
 
     async def deny_sold_out(self, drafts: Sequence[OrderDraft], deadline: Deadline) -> dict[UUID, int]:
         """Has the catalog deny those of new orders that it can, and answers how many copies were left for each, by order id.

@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager, suppress
 
 import structlog
 
-from order_service.model import Order
+from order_service.errors import ConflictRetriesExhausted
 from order_service.order_queue import CHANNEL, OrderQueue, QueuedGroup
 from order_service.processing import OrderProcessing
 from order_service.queue_leases import QueueLeases
@@ -27,6 +27,8 @@ log = structlog.get_logger(__name__)
 
 class QueueWorker:
     """Works in every process of the service. A partition is worked on by whoever holds its lease, one step after the other.
+
+    What is left undecided stays first in line, and with it all who are behind it for its disc: the catalog begins none of these.
 
     A worker that was paused beyond its lease does no harm: it asks for the orders that were first in line when it looked, all of which its
     successor has asked for in the same order, and the catalog decides each once.
@@ -138,10 +140,9 @@ class QueueWorker:
                 size = self._sizes.pop(partition, self._size_max)
                 self._sizes[partition] = max(1, size // 2)
                 with tracing.linked_span("queue", *[group.trace_parent for group in groups]):
-                    are_decided = await self._settle(partition, groups, size)
-                if are_decided:
-                    self._sizes[partition] = min(self._size_max, size * 2)
-                else:
+                    undecided = await self._settle(partition, groups, size)
+                self._sizes[partition] = self._next_size(size, undecided)
+                if undecided:
                     await asyncio.sleep(self._poll_s)
                 if self._others_wait:
                     return
@@ -156,6 +157,12 @@ class QueueWorker:
             # Another partition may have its turn now; or somebody came in after the last look at this one.
             self._hinted.set()
 
+    def _next_size(self, size: int, undecided: Sequence[ServiceError]) -> int:
+        if not undecided:
+            return min(self._size_max, size * 2)
+        # Who met a conflict meets it among fewer as well.
+        return size if any(isinstance(error, ConflictRetriesExhausted) for error in undecided) else max(1, size // 2)
+
     def _first_that_fit(self, groups: Sequence[QueuedGroup]) -> Sequence[QueuedGroup]:
         """As many of the first groups as are settled together: the first one, and those that do not exceed size_max with it."""
         size = 0
@@ -165,15 +172,15 @@ class QueueWorker:
                 return groups[: max(count, 1)]
         return groups
 
-    async def _settle(self, partition: int, groups: Sequence[QueuedGroup], size: int) -> bool:
-        """Has the first `size` undecided orders of a partition's first groups decided; answers whether all of these were."""
+    async def _settle(self, partition: int, groups: Sequence[QueuedGroup], size: int) -> list[ServiceError]:
+        """Has the first `size` undecided orders of a partition's first groups decided; answers the errors of those that were not."""
         order_ids = [order_id for group in groups for order_id in group.order_ids]
         places = {order_id: place for place, order_id in enumerate(order_ids)}
         orders = await self._orders.get_durable(order_ids)
         waiting = sorted([order for order in orders if order.is_queued], key=lambda order: places[order.id])
         outcomes = await self._processing.settle(waiting[:size], Deadline.after(self._timeout_s))
         await self._queue.close(partition, groups)
-        undecided = sum(not isinstance(outcome, Order) for outcome in outcomes)
+        undecided = [outcome for outcome in outcomes if isinstance(outcome, ServiceError)]
         if undecided:
-            log.warning("still in line", partition=partition, orders=undecided)
-        return not undecided
+            log.warning("still in line", partition=partition, orders=len(undecided))
+        return undecided

@@ -1,16 +1,18 @@
 """Orders in their table. Every change of status is conditional on the old one, and answers the row as it is after it."""
 
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from uuid import UUID, uuid4
 
 import asyncpg
 
 from order_service.errors import OrderNotFound
+from order_service.journal import CLOSE
 from order_service.metrics import OrderStats
 from order_service.model import Order, Refused, Reserved
 from order_service.rows import decided_order, decision_row, order_from_row
 from service_runtime import tracing
-from service_runtime.database import Connection, Database
+from service_runtime.database import Connection, Database, DatabaseUnavailable
 
 # For a customer, $2 is the customer: others' orders are not there.
 FIND_FOR = """
@@ -37,8 +39,8 @@ ORDER BY id
 FOR KEY SHARE
 """
 
-# The journal's row goes if all of its orders were decided by this very statement. Only orders that somebody else decided first are
-# answered as ids.
+# The journal's row goes if all of its orders were decided by this very statement; if not, it is looked at again, see _close_settled. Only
+# orders that somebody else decided first are answered as ids.
 DECIDE = """
 WITH answer AS (
     SELECT * FROM unnest(
@@ -63,8 +65,9 @@ WITH answer AS (
     DELETE FROM open_work
     WHERE id = ANY ($10::uuid[])
         AND NOT EXISTS (SELECT FROM unnest(order_ids) AS mine (id) WHERE mine.id NOT IN (SELECT decided.id FROM decided))
+    RETURNING id
 )
-SELECT now() AS decide_time, missed.id
+SELECT now() AS decide_time, (SELECT count(*) FROM closed) AS closed_count, missed.id
 FROM (VALUES (1)) AS always
 LEFT JOIN (SELECT id FROM answer WHERE id NOT IN (SELECT id FROM decided)) AS missed ON true
 """
@@ -152,9 +155,11 @@ class OrderRepository:
         """PENDING becomes CONFIRMED or REJECTED, with what was sold or left. Answers the orders as they are after that, in their order."""
         by_id = sorted(answers, key=lambda pair: pair[0].id)
         columns = zip(*[decision_row(order, answer) for order, answer in by_id], strict=True)
-        work_ids = {order.work_id for order, _ in answers if order.work_id is not None}
-        rows = await self._write(DECIDE, *columns, list(work_ids))
+        work_ids = list({order.work_id for order, _ in answers if order.work_id is not None})
+        rows = await self._write(DECIDE, *columns, work_ids)
         self._changed(order.id for order, _ in answers)
+        if rows[0]["closed_count"] < len(work_ids):
+            await self._close_settled(work_ids)
         missed = [row["id"] for row in rows if row["id"] is not None]
         others = {order.id: order for order in [await self.find(order_id) for order_id in missed] if order is not None}
         decide_time = rows[0]["decide_time"]
@@ -162,6 +167,15 @@ class OrderRepository:
         if self._stats is not None:
             self._stats.ended([order for order in decided if order.id not in missed] if missed else decided)
         return decided
+
+    async def _close_settled(self, work_ids: Sequence[UUID]) -> None:
+        """Takes rows out of the journal whose orders were decided in several statements, the last one just now.
+
+        A statement of its own, so that of two that decide at once the later one sees both.
+        """
+        # The orders are decided, and rows that stay are recovery's.
+        with suppress(DatabaseUnavailable):
+            await self._write(CLOSE, work_ids)
 
     async def mark_cancelling(self, order_id: UUID, cancel_request_id: str | None) -> Order:
         """PENDING, or CONFIRMED with no return under way, becomes CANCELLING. Answers the order as it is after that."""

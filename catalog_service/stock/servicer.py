@@ -58,7 +58,7 @@ class StockServicer(stock_pb2_grpc.StockServiceServicer):
         self, request: stock_pb2.BatchReserveStockRequest, context: Context
     ) -> stock_pb2.BatchReserveStockResponse:
         asked = mapping.reservation_requests(request)
-        outcomes = await self._taking.reserve_all(asked, self._deadline(context))
+        outcomes = await self._taking.reserve_all(asked, self._deadline(context), in_order=request.in_order)
         self._watching.moved(mapping.disc_ids(asked))
         return mapping.outcomes_to_proto(outcomes)
 

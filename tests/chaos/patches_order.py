@@ -44,7 +44,7 @@ def journal_is_not_written() -> None:
 def queue_is_closed_first() -> None:
     """A worker takes orders out of the queue before it has them decided."""
 
-    async def settle(self: QueueWorker, partition: int, groups: Sequence[QueuedGroup], size: int) -> bool:
+    async def settle(self: QueueWorker, partition: int, groups: Sequence[QueuedGroup], size: int) -> list[ServiceError]:
         await self._queue.close(partition, groups)
         return await _settle(self, partition, groups, size)
 

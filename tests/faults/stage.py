@@ -260,18 +260,24 @@ class Stage:
 
 @asynccontextmanager
 async def open_stage(
-    server: LocalPostgres, passwords: Mapping[str, str], folder: Path, databases: Mapping[str, str], **settings: str
+    server: LocalPostgres,
+    passwords: Mapping[str, str],
+    folder: Path,
+    databases: Mapping[str, str],
+    *,
+    catalog: Mapping[str, str] | None = None,
+    **settings: str,
 ) -> AsyncIterator[Stage]:
     """Starts a shop on these databases (by service), with failpoints in the catalog and in the order service.
 
-    `settings` are further ones of the order service.
+    `catalog` are further settings of the catalog, `settings` of the order service.
     """
     async with AsyncExitStack() as stack:
         failpoints = await stack.enter_async_context(Failpoints())
         wired = {SOCKET_VARIABLE: str(failpoints.socket)}
         options = ShopOptions(
             databases=databases,
-            settings={"catalog": wired, "order": {**SETTINGS, **wired, **settings}},
+            settings={"catalog": {**wired, **(catalog or {})}, "order": {**SETTINGS, **wired, **settings}},
             programs={name: ("-m", "tests.faults.entry", f"{name}_service") for name in ("catalog", "order")},
             log_of=lambda service: FileLog(folder / f"faults-{service}.log"),
         )

@@ -14,6 +14,8 @@ PENDING = order_pb2.ORDER_STATUS_PENDING
 CONFIRMED = order_pb2.ORDER_STATUS_CONFIRMED
 REJECTED = order_pb2.ORDER_STATUS_REJECTED
 CANCELLED = order_pb2.ORDER_STATUS_CANCELLED
+SYNC = order_pb2.ORDER_MODE_SYNC
+ASYNC = order_pb2.ORDER_MODE_ASYNC
 RESTOCK = order_pb2.RETURN_DISPOSITION_RESTOCK
 WRITE_OFF = order_pb2.RETURN_DISPOSITION_WRITE_OFF
 AGREES = order_pb2.AUDIT_VERDICT_AGREES
@@ -23,13 +25,16 @@ OPEN = order_pb2.AUDIT_VERDICT_OPEN
 Lines = Mapping[str, int] | Iterable[tuple[str, int]]
 
 
-def order_request(customer_id: str, lines: Lines, request_id: str | None = None) -> order_pb2.CreateOrderRequest:
+def order_request(
+    customer_id: str, lines: Lines, request_id: str | None = None, mode: order_pb2.OrderMode.ValueType = SYNC
+) -> order_pb2.CreateOrderRequest:
     """Ask for discs: a mapping of disc to quantity, or pairs where one disc stands on several lines."""
     pairs = lines.items() if isinstance(lines, Mapping) else lines
     return order_pb2.CreateOrderRequest(
         customer_id=customer_id,
         lines=[order_pb2.OrderLineRequest(disc_id=disc_id, quantity=quantity) for disc_id, quantity in pairs],
         request_id=new_id() if request_id is None else request_id,
+        mode=mode,
     )
 
 
@@ -56,6 +61,11 @@ class OrderDesk:
     async def get(self, order_id: str) -> order_pb2.Order:
         """Read an order."""
         return await self.stub.GetOrder(order_pb2.GetOrderRequest(id=order_id), timeout=CALL_TIMEOUT_S)
+
+    async def at_its_end(self, order_id: str) -> order_pb2.Order:
+        """Follow an order until it is final."""
+        call = self.stub.WatchOrder(order_pb2.WatchOrderRequest(id=order_id), timeout=CALL_TIMEOUT_S)
+        return [order async for order in call][-1]
 
     async def page(self, **request: Any) -> order_pb2.ListOrdersResponse:
         """Read a page of orders."""

@@ -30,7 +30,7 @@ LAYERS = (
     ("*mapping",),
     ("audit", "backlog", "batch", "cancellation", "queue_worker", "recovery", "streams"),
     ("admission", "hybrid", "lanes", "placement", "returning", "taking", "watching"),
-    ("processing", "return_processing"),
+    ("guarded_catalog", "processing", "return_processing"),
     (
         "repository",
         "intake",

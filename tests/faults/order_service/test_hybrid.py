@@ -1,5 +1,6 @@
 """Hybrid orders: decided if the catalog answers in time, else PENDING and settled without the caller; a sick catalog is left in peace."""
 
+import asyncio
 from uuid import uuid4
 
 import pytest
@@ -9,12 +10,20 @@ from recordshop.order.v1 import order_pb2
 from tests.faults.answers import answer_of, status_of
 from tests.faults.books import OnDisk
 from tests.faults.order_service.test_queue import ASYNC, HYBRID, SYNC, final
-from tests.faults.stage import Stage
+from tests.faults.stage import CALL_TIMEOUT_S, Stage
 from tests.faults.waiting import eventually
 
 # Every answer is too slow for it, and it stays open for longer than the test.
 NEVER_CONTENT = {"BREAKER_FAILURES_MAX": "1", "BREAKER_SLOW_S": "0.000001", "BREAKER_OPEN_S": "3600"}
 QUICK = {"BREAKER_FAILURES_MAX": "1", "BREAKER_OPEN_S": "0.2", "HYBRID_BUDGET_MAX_S": "0.3", "RECOVERY_AGE_S": "60"}
+# Its callers wait for longer than the catalog may take.
+JUDGING = {
+    "BREAKER_FAILURES_MAX": "1",
+    "BREAKER_SLOW_S": "1.4",
+    "BREAKER_OPEN_S": "3600",
+    "HYBRID_BUDGET_MAX_S": "1.8",
+    "RECOVERY_AGE_S": "60",
+}
 
 
 def name() -> str:
@@ -104,3 +113,48 @@ async def test_a_catalog_that_is_back_is_asked_again(stage: Stage) -> None:
         assert await answer() == "CONFIRMED"
     await stage.books.make_due()
     await stage.promise_kept(disc)
+
+
+async def test_a_slow_order_database_does_not_speak_against_the_catalog(stage: Stage) -> None:
+    disc = await stage.disc(stock=2)
+    async with stage.second_order_service(**JUDGING) as (process, second):
+        stage.order.pause()
+        async with stage.failpoints.trap("order.stock_answered", pid=process.pid) as trap:
+            placing = asyncio.ensure_future(stage.place(name(), {disc: 1}, mode=HYBRID, stub=second))
+            held = await trap.reached()
+            # By now the catalog has answered, and its answer is not written down for longer than a slow catalog may take.
+            assert status_of(await placing) == "PENDING"
+            held.go()
+        stage.order.resume()
+        assert status_of(await final(stage, (await placing).id)) == "CONFIRMED"
+        assert status_of(await stage.place(name(), {disc: 1}, mode=HYBRID, stub=second)) == "CONFIRMED"
+    await stage.promise_kept(disc)
+
+
+async def test_orders_that_came_together_and_are_decided_apart_leave_nothing_open(stage: Stage) -> None:
+    busy, free = [await stage.disc(stock=9) for _ in range(2)]
+    async with stage.second_order_service(HYBRID_BUDGET_MAX_S="20", RECOVERY_AGE_S="60") as (process, second):
+        # As above: nobody's recovery has to clear anything away.
+        stage.order.pause()
+
+        async def place_together(*discs: str) -> list[str]:
+            requests = [stage.request(name(), {disc: 1}, mode=HYBRID) for disc in discs]
+            asked = order_pb2.BatchCreateOrdersRequest(requests=requests)
+            answer = await second.BatchCreateOrders(asked, timeout=CALL_TIMEOUT_S)
+            return [result.order.order_id for result in answer.results]
+
+        async with stage.failpoints.trap("order.stock_answered", pid=process.pid) as trap:
+            first = asyncio.ensure_future(place_together(busy))
+            before = await trap.reached()
+            # One of these has to wait for the first one's disc, the other has not.
+            others = asyncio.ensure_future(place_together(busy, free))
+            held = [await trap.reached()]
+            before.go()
+            held.append(await trap.reached())
+            for one in held:
+                one.go()
+            order_ids = [*await first, *await others]
+        for order_id in order_ids:
+            assert await stage.books.on_disk(order_id) == OnDisk("CONFIRMED", "RESERVED", 0)
+        stage.order.resume()
+    await stage.promise_kept(busy, free)

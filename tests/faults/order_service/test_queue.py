@@ -99,6 +99,16 @@ async def test_an_async_order_is_answered_as_pending_and_decided_in_its_turn(sta
     await stage.promise_kept(disc)
 
 
+async def test_an_order_that_waited_is_sold_at_the_prices_of_its_decision(stage: Stage) -> None:
+    disc = await stage.disc(stock=5)
+    async with catalog_away(stage):
+        order_id = await enqueue(stage, disc, quantity=2)
+        await stage.books.catalog.execute("UPDATE discs SET price_cents = 4321 WHERE id = $1", UUID(disc))
+    decided = await final(stage, order_id)
+    assert (decided.lines[0].price_cents, decided.total_cents) == (4_321, 2 * 4_321)
+    await stage.promise_kept(disc)
+
+
 async def test_an_async_order_that_is_refused_is_found_rejected_and_stays_so(stage: Stage) -> None:
     disc = await stage.disc(stock=1)
     request_id = name()

@@ -1,14 +1,17 @@
 """Where the catalog and its database come from. Only this file knows."""
 
 from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack
 from uuid import uuid4
 
 import asyncpg
 import pytest
 
+from catalog_service.settings import StrategyName
 from local_shop.copies import copy_databases, drop_databases
-from tests.conftest import ProvisionedPostgres
+from tests.conftest import FreshShops, ProvisionedPostgres
 from tests.integration.catalog_service.shelf import Shelf
+from tests.integration.catalog_service.strategy_room import Room, open_room
 from tests.integration.stock_room import StockRoom
 from tests.opened_shop import OpenedShop
 
@@ -51,3 +54,10 @@ async def as_owner(postgres: ProvisionedPostgres, spare_database: str) -> AsyncI
     connection = await asyncpg.connect(dsn, timeout=CONNECT_TIMEOUT_S)
     yield connection
     await connection.close(timeout=CONNECT_TIMEOUT_S)
+
+
+@pytest.fixture(scope="module", params=list(StrategyName), ids=str)
+async def room(request: pytest.FixtureRequest, postgres: ProvisionedPostgres) -> AsyncIterator[Room]:
+    """Each strategy in turn, in a shop of its own for a module's tests."""
+    async with AsyncExitStack() as stack, open_room(postgres, FreshShops(postgres, stack), request.param) as room:
+        yield room

@@ -2,84 +2,26 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
-from contextlib import AsyncExitStack
-from dataclasses import dataclass
-from urllib.parse import urlsplit
+from collections.abc import Awaitable, Iterable, Sequence
 from uuid import UUID
 
-import asyncpg
 import grpc
 import pytest
 
 from catalog_service.settings import StrategyName
 from recordshop.catalog.v1 import catalog_pb2, stock_pb2
-from tests.conftest import FreshShops, ProvisionedPostgres
 from tests.faults.waiting import eventually
-from tests.integration.refusals import Refusal, read_refusal, refusal_of
-from tests.integration.stock_room import CALL_TIMEOUT_S, DENIED, RELEASED, RESERVED, StockRoom, new_id, reserve_request
-from tests.opened_shop import OpenedShop
+from tests.integration.catalog_service.strategy_room import LOCK, Answer, Room
+from tests.integration.refusals import Refusal, refusal_of
+from tests.integration.stock_room import CALL_TIMEOUT_S, DENIED, RELEASED, RESERVED, new_id, reserve_request
 
 CLIENTS = 60
-WHO_WAITS_FOR_ME = "SELECT count(*) FROM pg_stat_activity WHERE pg_backend_pid() = ANY (pg_blocking_pids(pid))"
-LOCK = "SELECT FROM discs WHERE id = $1 FOR UPDATE"
 LOCK_IF_FREE = "SELECT FROM discs WHERE id = $1 FOR UPDATE NOWAIT"
-MOVED = "UPDATE discs SET stock = stock, revision = revision WHERE id = $1"
-MOVES = "SELECT revision, (SELECT count(*) FROM stock_changes WHERE disc_id = id) AS kept FROM discs WHERE id = $1"
-ENTRIES = "SELECT count(*) FROM reservations WHERE reservation_id = $1"
 DEADLOCKS = "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()"
 TOMBSTONE = """
 INSERT INTO reservations (disc_id, reservation_id, state, quantity, line_count)
 SELECT disc_id, $2, 'RELEASED', 0, cardinality($1::uuid[]) FROM unnest($1::uuid[]) AS disc_id
 """
-# Enough that a race of a test's own never uses them up, and short, so that a test of the end need not wait.
-PATIENT = {"OPTIMISTIC_ATTEMPTS_MAX": "100", "OPTIMISTIC_BACKOFF_MAX_S": "0.05"}
-Answer = stock_pb2.Reservation | Refusal
-
-
-@dataclass(frozen=True)
-class Room:
-    """A catalog with one strategy, and the superuser in its database."""
-
-    strategy: StrategyName
-    shop: OpenedShop
-    stock: StockRoom
-    admin: asyncpg.Connection
-
-    async def disc(self, stock: int) -> str:
-        """Create a disc."""
-        return (await self.shop.make_disc(stock=stock)).id
-
-    async def answer(self, reservation_id: str, lines: dict[str, int]) -> Answer:
-        """Ask until there is a decision, as every caller does."""
-        while True:
-            try:
-                return await self.stock.reserve(reservation_id, lines)
-            except grpc.aio.AioRpcError as error:
-                refusal = read_refusal(error)
-                if refusal.reason != "CONFLICT_RETRIES_EXHAUSTED":
-                    return refusal
-
-    async def counts(self, disc_id: str) -> int:
-        """Hold that each move of the disc's stock was counted and kept once, and count them."""
-        row = await self.admin.fetchrow(MOVES, UUID(disc_id))
-        assert row["revision"] == row["kept"]
-        return int(row["revision"])
-
-    async def one_waits(self) -> None:
-        """Wait until one statement waits for this connection."""
-        await eventually(lambda: self.admin.fetchval(WHO_WAITS_FOR_ME), lambda count: count == 1)
-
-
-@pytest.fixture(scope="module", params=list(StrategyName), ids=str)
-async def room(request: pytest.FixtureRequest, postgres: ProvisionedPostgres) -> AsyncIterator[Room]:
-    async with AsyncExitStack() as stack:
-        strategy: StrategyName = request.param
-        shop = await FreshShops(postgres, stack)(settings={"catalog": {"STOCK_STRATEGY": strategy, **PATIENT}})
-        dsn = postgres.admin_dsn(urlsplit(shop.local.catalog_dsn).path.lstrip("/"))
-        admin = await asyncpg.connect(dsn, timeout=10)
-        stack.push_async_callback(admin.close)
-        yield Room(strategy, shop, StockRoom(shop.stock), admin)
 
 
 async def together(calls: Iterable[Awaitable[Answer]]) -> tuple[list[stock_pb2.Reservation], list[Refusal]]:
@@ -274,28 +216,3 @@ async def test_a_batch_answers_each_of_its_requests(room: Room) -> None:
     said = [result.error.reason if result.HasField("error") else "held" for result in results]
     assert said == ["held", "OUT_OF_STOCK", "held", "DISC_NOT_FOUND", "held"]
     assert (await room.stock.left(disc), await room.stock.left(other)) == (2, 4)
-
-
-@pytest.fixture
-async def hasty(fresh_shop: Callable[..., Awaitable[OpenedShop]], postgres: ProvisionedPostgres) -> AsyncIterator[Room]:
-    settings = {"USE_OPTIMISTIC_CC": "true", "OPTIMISTIC_ATTEMPTS_MAX": "1"}
-    shop = await fresh_shop(settings={"catalog": settings})
-    admin = await asyncpg.connect(postgres.admin_dsn(urlsplit(shop.local.catalog_dsn).path.lstrip("/")), timeout=10)
-    yield Room(StrategyName.OPTIMISTIC, shop, StockRoom(shop.stock), admin)
-    await admin.close()
-
-
-async def test_retries_that_are_used_up_leave_nothing_and_the_next_call_decides(hasty: Room) -> None:
-    disc, other = await hasty.disc(5), await hasty.disc(5)
-    for lines in ({disc: 2}, {disc: 1, other: 1}):
-        reservation_id = new_id()
-        async with hasty.admin.transaction():
-            await hasty.admin.execute(MOVED, UUID(disc))
-            call = asyncio.ensure_future(refusal_of(hasty.stock.reserve(reservation_id, lines)))
-            await hasty.one_waits()
-        refusal = await call
-        assert refusal.says(grpc.StatusCode.ABORTED, "CONFLICT_RETRIES_EXHAUSTED", reservation_id=reservation_id)
-        assert await hasty.admin.fetchval(ENTRIES, UUID(reservation_id)) == 0
-        assert (await hasty.stock.reserve(reservation_id, lines)).state == RESERVED
-    assert (await hasty.stock.left(disc), await hasty.stock.left(other)) == (2, 4)
-    assert (await hasty.counts(disc), await hasty.counts(other)) == (2, 1)

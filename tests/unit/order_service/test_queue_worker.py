@@ -7,9 +7,10 @@ from types import SimpleNamespace
 from typing import Any
 from uuid import UUID, uuid4
 
-from order_service.errors import CatalogUnavailable
+from order_service.errors import CatalogUnavailable, ConflictRetriesExhausted
 from order_service.model import Order, OrderLine, OrderStatus
 from order_service.order_queue import QueuedGroup
+from order_service.processing import Outcome
 from order_service.queue_worker import QueueWorker
 from service_runtime.deadline import Deadline
 
@@ -62,7 +63,7 @@ class Line:
             ORDER._replace(id=order_id, partition=0, status=status[order_id in done]) for order_id in sorted(order_ids)
         ]
 
-    async def settle(self, orders: Sequence[Order], deadline: Deadline) -> Sequence[Order]:
+    async def settle(self, orders: Sequence[Order], deadline: Deadline) -> Sequence[Outcome]:
         self.asked.append(len(orders))
         if len(orders) > SERVED_MAX:
             raise CatalogUnavailable
@@ -70,8 +71,21 @@ class Line:
         return orders
 
 
-async def test_a_line_that_is_too_long_for_one_call_is_asked_for_in_parts() -> None:
-    line: Any = Line()
+class Contended(Line):
+    """The same, whose catalog meets others first at each order, a few times."""
+
+    conflicts = 3
+
+    async def settle(self, orders: Sequence[Order], deadline: Deadline) -> Sequence[Outcome]:
+        self.asked.append(len(orders))
+        if len(self.asked) <= self.conflicts:
+            return [ConflictRetriesExhausted(), *[CatalogUnavailable()] * (len(orders) - 1)]
+        self.decided += [order.id for order in orders]
+        return orders
+
+
+async def work_off(line: Any) -> None:
+    """Let a worker run until the line is empty."""
 
     async def nothing(*_: object) -> None:
         return None
@@ -93,5 +107,17 @@ async def test_a_line_that_is_too_long_for_one_call_is_asked_for_in_parts() -> N
     )
     async with asyncio.timeout(20), worker.running():
         await line.done.wait()
+
+
+async def test_a_line_that_is_too_long_for_one_call_is_asked_for_in_parts() -> None:
+    line = Line()
+    await work_off(line)
     assert line.decided == line.order_ids, "in their order, each once"
     assert line.asked[0] == LINE
+
+
+async def test_a_line_whose_head_meets_conflicts_is_asked_for_whole_again() -> None:
+    line = Contended()
+    await work_off(line)
+    assert line.decided == line.order_ids
+    assert line.asked == [LINE] * (Contended.conflicts + 1)
