@@ -5,7 +5,7 @@ from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
-from service_runtime.settings import DatabaseSettings, Port, Seconds, ServerSettings, WatchSettings
+from service_runtime.settings import DatabaseSettings, Port, ServerSettings, WatchSettings
 
 
 class StrategyName(StrEnum):
@@ -46,8 +46,6 @@ class CatalogSettings(DatabaseSettings, ServerSettings, WatchSettings):
     contending_in_flight_max: Annotated[int, Field(ge=1, le=200)] = 12
     """Reservations under way at once where they are not grouped. Each takes a connection of POSTGRES_POOL_SIZE_MAX."""
 
-    call_timeout_s: Seconds = 10.0
-    """Seconds that a reservation may take whose caller gave no deadline."""
     group_size_max: Annotated[int, Field(ge=1, le=1_000)] = 1_000
     """Reservations of one line that one statement decides together. Fewer make a group quicker, and the sale of a hot disc slower."""
     groups_in_flight_max: Annotated[int, Field(ge=1, le=16)] = 2

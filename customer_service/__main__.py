@@ -6,12 +6,14 @@ from customer_service.access import CUSTOMERS
 from customer_service.edits import CustomerEdits
 from customer_service.metrics import CustomerMetrics
 from customer_service.model import PageSizes
+from customer_service.registration import CustomerRegistration
 from customer_service.repository import CustomerRepository
 from customer_service.servicer import CustomerServicer
 from customer_service.settings import CustomerSettings
 from recordshop.customer.v1 import customer_pb2, customer_pb2_grpc
 from service_runtime.command import run_service
 from service_runtime.database import open_database
+from service_runtime.fair_creates import open_fair_creates
 from service_runtime.methods import methods_of
 from service_runtime.place import Place
 from service_runtime.server import GrpcServer
@@ -32,6 +34,7 @@ async def serve(settings: CustomerSettings, place: Place, metrics: CustomerMetri
         )
         customers = CustomerRepository(database=database)
         servicer = CustomerServicer(
+            registration=CustomerRegistration(customers=customers, shares=open_fair_creates(settings)),
             customers=customers,
             edits=CustomerEdits(database=database, customers=customers),
             page_sizes=PageSizes(default=settings.page_size_default, largest=settings.page_size_max),

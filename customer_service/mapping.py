@@ -47,7 +47,7 @@ READERS: Mapping[str, Callable[[Customer], Any]] = {
 }
 
 
-def draft_from_proto(request: customer_pb2.CreateCustomerRequest, owner: UUID | None = None) -> CustomerDraft:
+def draft_from_proto(request: customer_pb2.CreateCustomerRequest, owner: UUID | None) -> CustomerDraft:
     """Reads a customer to be added, whose id is a new one unless the caller chose it; a customer may add themselves alone."""
     customer = request.customer
     with reading_fields() as fields:
@@ -82,7 +82,7 @@ def batch_from_proto(
     return CustomerBatch(ids=customer_ids, skip_missing=request.skip_missing, since=since), wanted
 
 
-def edit_from_proto(request: customer_pb2.UpdateCustomerRequest, owner: UUID | None = None) -> CustomerEdit:
+def edit_from_proto(request: customer_pb2.UpdateCustomerRequest, owner: UUID | None) -> CustomerEdit:
     """Reads the fields that the mask names, and no others; whether they are active is not for customers to say."""
     new = request.customer
     populated = [field for field in EDITABLE if getattr(new, field)]

@@ -95,7 +95,7 @@ class CustomerRepository:
         content = (draft.document, draft.name, draft.birth_date, draft.email, draft.phone)
         return await self._write(CREATE, draft.id, *content, draft.fingerprint)
 
-    async def get(self, customer_id: UUID, owner: UUID | None = None) -> Customer:
+    async def get(self, customer_id: UUID, owner: UUID | None) -> Customer:
         """Reads a customer, the owner alone if one is named; raises CustomerNotFound."""
         row = await self._database.fetchrow(GET, customer_id, owner)
         if row is None:
@@ -111,7 +111,7 @@ class CustomerRepository:
             raise CustomerNotFound(missing_ids("customer_id", missing))
         return [customers[customer_id] for customer_id in customer_ids if customer_id in customers]
 
-    async def edit(self, edit: CustomerEdit, owner: UUID | None = None) -> Customer:
+    async def edit(self, edit: CustomerEdit, owner: UUID | None) -> Customer:
         """Changes a customer, the owner alone if one is named, unless it holds the values already.
 
         Raises CustomerNotFound, EtagMismatch or DocumentTaken.

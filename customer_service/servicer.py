@@ -7,6 +7,7 @@ import grpc
 from customer_service import mapping, search_mapping
 from customer_service.edits import CustomerEdits
 from customer_service.model import PageSizes
+from customer_service.registration import CustomerRegistration
 from customer_service.repository import CustomerRepository
 from recordshop.customer.v1 import customer_pb2, customer_pb2_grpc
 from service_runtime.callers import owner
@@ -18,8 +19,15 @@ class CustomerServicer(customer_pb2_grpc.CustomerServiceServicer):
     """Decodes, does, encodes; what is promised stands in the proto."""
 
     def __init__(
-        self, *, customers: CustomerRepository, edits: CustomerEdits, page_sizes: PageSizes, batch_size_max: int
+        self,
+        *,
+        registration: CustomerRegistration,
+        customers: CustomerRepository,
+        edits: CustomerEdits,
+        page_sizes: PageSizes,
+        batch_size_max: int,
     ) -> None:
+        self._registration = registration
         self._customers = customers
         self._edits = edits
         self._page_sizes = page_sizes
@@ -29,7 +37,7 @@ class CustomerServicer(customer_pb2_grpc.CustomerServiceServicer):
         self, request: customer_pb2.CreateCustomerRequest, context: Context
     ) -> customer_pb2.Customer:
         draft = mapping.draft_from_proto(request, owner())
-        customer = await self._customers.create(draft)
+        customer = await self._registration.create(draft)
         return mapping.customer_to_proto(customer)
 
     async def GetCustomer(self, request: customer_pb2.GetCustomerRequest, context: Context) -> customer_pb2.Customer:

@@ -4,10 +4,10 @@ from typing import Annotated
 
 from pydantic import Field
 
-from service_runtime.settings import DatabaseSettings, Port, ServerSettings
+from service_runtime.settings import CreateSettings, DatabaseSettings, Port, ServerSettings
 
 
-class CustomerSettings(DatabaseSettings, ServerSettings):
+class CustomerSettings(DatabaseSettings, CreateSettings, ServerSettings):
     """Where the service listens, and how much it answers at once. The defaults are the contract's."""
 
     customer_port: Port = 50052

@@ -16,6 +16,7 @@ from order_service.cancellation import OrderCancellation
 from order_service.catalog_client import CatalogClient
 from order_service.changes import Found, OrderChanges, SeenOrder
 from order_service.customer_client import CustomerClient
+from order_service.fair_lane import fair
 from order_service.guarded_catalog import GuardedCatalog
 from order_service.hybrid import Settling
 from order_service.intake import OrderIntake
@@ -48,6 +49,7 @@ from service_runtime.channels import open_channel
 from service_runtime.circuit_breaker import CircuitBreaker
 from service_runtime.command import run_service
 from service_runtime.database import Database, open_database
+from service_runtime.fair_creates import open_fair_creates
 from service_runtime.group_commit import GroupLimits
 from service_runtime.methods import methods_of
 from service_runtime.metrics import OVERLOADED
@@ -93,9 +95,10 @@ async def serve(settings: OrderSettings, place: Place, metrics: OrderMetrics | N
         cancellation = _cancellation(tables, driving, await enter(_tasks(settings, metrics)))
         lanes = _lanes(settings, stack, tables, driving, customers, metrics=metrics)
         singles, bulk = _limits(settings)
-        batches = BatchPlacement(lane=await lanes.make(bulk_lane, bulk, BULK))
+        shares = open_fair_creates(settings)
+        batches = BatchPlacement(lane=fair(await lanes.make(bulk_lane, bulk, BULK), shares))
         servicer = OrderServicer(
-            singles=await lanes.make(single_lane, singles, SINGLES),
+            singles=fair(await lanes.make(single_lane, singles, SINGLES), shares),
             batches=batches,
             streams=_streams(settings, batches),
             cancellation=cancellation,

@@ -28,7 +28,7 @@ class SeenOrder(NamedTuple):
 
     id: UUID
     status: OrderStatus | None
-    owner: UUID | None = None
+    owner: UUID | None
 
 
 class OrderChanges:

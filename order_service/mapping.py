@@ -44,7 +44,7 @@ REJECTIONS: dict[RejectionReason, type[ServiceError]] = {
 }
 
 
-def draft_from_proto(request: order_pb2.CreateOrderRequest, owner: UUID | None = None) -> OrderDraft:
+def draft_from_proto(request: order_pb2.CreateOrderRequest, owner: UUID | None) -> OrderDraft:
     """Reads an order, for a customer one of their own; lines of one disc are added up."""
     fields = Fields()
     customer_id = fields.uuid("customer_id", request.customer_id)

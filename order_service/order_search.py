@@ -36,7 +36,7 @@ class OrderPage:
     created_from: datetime
     before: tuple[datetime, UUID]
     limit: int
-    owner: UUID | None = None
+    owner: UUID | None
 
 
 @dataclass(frozen=True)

@@ -139,7 +139,7 @@ class OrderRepository:
         """Reads orders as `get` does, and waits until nothing can take back what was read."""
         return [order_from_row(row) for row in await self._write(GET_DURABLE, order_ids)]
 
-    async def require(self, order_id: UUID, owner: UUID | None = None) -> Order:
+    async def require(self, order_id: UUID, owner: UUID | None) -> Order:
         """Reads an order as it is now, an owner's alone if one is named; raises OrderNotFound."""
         for row in await self._database.fetch(GET_FOR, order_id, owner):
             return order_from_row(row)

@@ -15,7 +15,7 @@ DISPOSITIONS = {
 }
 
 
-def cancel_from_proto(request: order_pb2.CancelOrderRequest, owner: UUID | None = None) -> CancelRequest:
+def cancel_from_proto(request: order_pb2.CancelOrderRequest, owner: UUID | None) -> CancelRequest:
     """Reads what is to be cancelled, for a customer one of their own; lines of one disc are added up, and none mean all that is left."""
     lines = Lines((), ())
     with reading_fields() as fields:

@@ -48,7 +48,7 @@ class CancelRequest(NamedTuple):
     request_id: str
     lines: Lines
     disposition: Disposition
-    owner: UUID | None = None
+    owner: UUID | None
 
     @property
     def is_plain(self) -> bool:

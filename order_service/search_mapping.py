@@ -26,7 +26,7 @@ class PageLimits:
     largest: int
 
 
-def page_from_proto(request: order_pb2.ListOrdersRequest, limits: PageLimits, owner: UUID | None = None) -> OrderPage:
+def page_from_proto(request: order_pb2.ListOrdersRequest, limits: PageLimits, owner: UUID | None) -> OrderPage:
     """Reads which orders to list, for a customer of their own alone."""
     with reading_fields() as fields:
         customer_id = fields.optional_uuid("customer_id", request.customer_id)

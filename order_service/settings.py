@@ -6,10 +6,18 @@ from pydantic import Field
 
 from order_service.model import OrderMode
 from service_runtime import lockdown
-from service_runtime.settings import Address, DatabaseSettings, Port, Seconds, ServerSettings, WatchSettings
+from service_runtime.settings import (
+    Address,
+    CreateSettings,
+    DatabaseSettings,
+    Port,
+    Seconds,
+    ServerSettings,
+    WatchSettings,
+)
 
 
-class OrderSettings(DatabaseSettings, ServerSettings, WatchSettings):
+class OrderSettings(DatabaseSettings, CreateSettings, ServerSettings, WatchSettings):
     """What the environment says; see the defaults."""
 
     needed_outside: ClassVar[tuple[str, ...]] = lockdown.CALLED_BY_PEOPLE
@@ -21,8 +29,6 @@ class OrderSettings(DatabaseSettings, ServerSettings, WatchSettings):
     customer_addr: Address = "127.0.0.1:50052"
     """Where the customer service answers, as host:port."""
 
-    call_timeout_s: Seconds = 10.0
-    """Seconds that a call may take whose caller gave no deadline."""
     catalog_timeout_s: Seconds = 2.0
     """Seconds that one question to the catalog may take; after that the orders in it stay PENDING and recovery asks again."""
     customer_timeout_s: Seconds = 1.0

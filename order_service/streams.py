@@ -9,6 +9,7 @@ from order_service.model import OrderDraft
 from order_service.processing import Outcome
 from service_runtime.deadline import Deadline
 from service_runtime.errors import ServiceError
+from service_runtime.fair_creates import RateLimited
 
 Message = TypeVar("Message")
 
@@ -57,7 +58,12 @@ class OrderStream(Generic[Message]):
         self, message: Message, entries: Sequence[OrderDraft | ServiceError]
     ) -> tuple[Message, list[Outcome]]:
         async with self._turns:
-            return message, await self._batches.place_all(entries, Deadline.after(self._timeout_s))
+            try:
+                outcomes = await self._batches.place_all(entries, Deadline.after(self._timeout_s))
+            except RateLimited as error:
+                # The stream goes on: its sender is told message by message, and may come to their share again.
+                outcomes = [entry if isinstance(entry, ServiceError) else error for entry in entries]
+            return message, outcomes
 
 
 def _next(

@@ -34,6 +34,7 @@ CLASS_BY_REASON = MappingProxyType(
         "ORDER_RETURNING": errors.OrderReturning,
         "OUT_OF_STOCK": errors.OutOfStock,
         "OVERLOADED": errors.Overloaded,
+        "RATE_LIMITED": errors.RateLimited,
         "REQUEST_ID_REUSED": errors.RequestIdReused,
         "RESERVATION_DISCS_DIFFER": errors.ReservationDiscsDiffer,
         "RESERVATION_NOT_FOUND": errors.ReservationNotFound,
@@ -44,6 +45,7 @@ CLASS_BY_REASON = MappingProxyType(
         "REVISION_TOO_OLD": errors.RevisionTooOld,
         "STOCK_ABOVE_MAXIMUM": errors.StockAboveMaximum,
         "STOCK_BELOW_ZERO": errors.StockBelowZero,
+        "TOO_MANY_CALLS": errors.TooManyCalls,
         "WATCH_ENDED": errors.WatchEnded,
     }
 )

@@ -202,6 +202,14 @@ class Overloaded(ResourceExhausted):
     """The service has too much to do, and nothing was done: ask again after `retry_after_s`."""
 
 
+class RateLimited(ResourceExhausted):
+    """The caller, or the customer, asked for more than their share of the time. Nothing was done: ask again after `retry_after_s`."""
+
+
+class TooManyCalls(ResourceExhausted):
+    """The caller has too many calls running, and nothing was done: ask again when one of them has ended."""
+
+
 class OutOfRange(ShopError):
     """There is nothing there, or nothing any more."""
 

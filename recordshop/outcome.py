@@ -13,7 +13,9 @@ from recordshop.errors import (
     OutcomeUnknown,
     Overloaded,
     PermissionDenied,
+    RateLimited,
     ShopError,
+    TooManyCalls,
     Unauthenticated,
     Unimplemented,
 )
@@ -21,7 +23,7 @@ from recordshop.errors import (
 # These say what became of the request, whichever attempt it was that the service acted on.
 ANSWERS = (InvalidArgument, NotFound, AlreadyExists, FailedPrecondition)
 # These say that their own attempt did nothing. They say nothing of an attempt before them.
-NOTHING_DONE = (Overloaded, Unauthenticated, PermissionDenied, Unimplemented)
+NOTHING_DONE = (Overloaded, RateLimited, TooManyCalls, Unauthenticated, PermissionDenied, Unimplemented)
 
 
 def of_read(errors: Sequence[ShopError]) -> ShopError:

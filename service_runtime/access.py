@@ -3,16 +3,14 @@
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-import grpc
 import structlog
 from google.protobuf import descriptor_pool
 
 from service_runtime.access_errors import NotPermitted
-from service_runtime.callers import Callers, become, services_by_san
+from service_runtime.callers import Callers, Context, become, services_by_san, somebody_at
 from service_runtime.roles import ROLES, SERVICE_PREFIX
-from service_runtime.settings import AccessSettings
+from service_runtime.settings import FairnessSettings
 
-Context = grpc.aio.ServicerContext[Any, Any]
 # Kinds of callers by method, as in {"GetDisc": {"customer", "clerk"}}; whoever is not named is turned away.
 AccessTable = Mapping[str, Collection[str]]
 
@@ -23,6 +21,15 @@ OPEN_SERVICES = ("/grpc.health.v1.Health/", "/grpc.reflection.v1alpha.ServerRefl
 log = structlog.get_logger(__name__)
 
 
+class OpenGate:
+    """Lets every call pass, as somebody at an address: nobody says who they are, and yet everybody has a share of their own."""
+
+    def admit(self, method: str, context: Context) -> None:
+        """Makes the call its address' own."""
+        del method
+        become(somebody_at(context.peer()))
+
+
 class Gate:
     """Lets a call pass, as the caller that makes it, or raises what it is turned away with."""
 
@@ -30,12 +37,11 @@ class Gate:
         self._callers = callers
         self._allowed = allowed
 
-    def guards(self, method: str) -> bool:
-        """Whether the method is for some callers only: all are that are not named in OPEN_SERVICES."""
-        return not method.startswith(OPEN_SERVICES)
-
     def admit(self, method: str, context: Context) -> None:
-        """Raises Unauthenticated or NotPermitted, or makes the call the caller's."""
+        """Raises Unauthenticated or NotPermitted, or makes the call the caller's; what is open to everybody has somebody at an address."""
+        if method.startswith(OPEN_SERVICES):
+            become(somebody_at(context.peer()))
+            return
         caller = self._callers.of(context)
         if caller.kind not in self._allowed.get(method, ()):
             raise NotPermitted
@@ -61,10 +67,10 @@ def require_rows(service_names: Sequence[str], tables: Sequence[AccessTable]) ->
     return allowed
 
 
-def open_gate(settings: AccessSettings, allowed: Mapping[str, frozenset[str]]) -> Gate | None:
-    """Makes the gate that the settings ask for; without a caller policy there is none. Raises BadKeys or OSError."""
+def open_gate(settings: FairnessSettings, allowed: Mapping[str, frozenset[str]]) -> Gate | OpenGate | None:
+    """Makes the gate that the settings ask for: none where callers need not be told apart. Raises BadKeys or OSError."""
     if not settings.has_policy:
-        return None
+        return OpenGate() if settings.tells_callers_apart else None
     tokens = None
     if settings.token_issuer and settings.token_audience and settings.token_keys_file:
         # Only who has a policy pays for the import.

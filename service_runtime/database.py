@@ -28,6 +28,8 @@ RELEASE_TIMEOUT_S = 2.0
 SOLE_HOST_TIMEOUT_S = 2.0
 # SQLSTATE classes that say "not now": connection, resources, operator intervention, rolled back, not in this state, read-only.
 UNAVAILABLE_CLASSES = ("08", "53", "57", "40", "55", "25")
+# Stronger than what the role or the server may have been told meanwhile: a service acknowledges nothing that could be lost.
+SESSION = {"application_name": "recordshop", "synchronous_commit": "on"}
 # Also true on a standby.
 IS_READ_ONLY = "SELECT current_setting('transaction_read_only')::boolean"
 
@@ -178,7 +180,7 @@ async def open_database(settings: DatabaseSettings, metrics: ServiceMetrics | No
         reset=keep,
         command_timeout=settings.postgres_command_timeout_s,
         ssl=_ssl(settings),
-        server_settings={"search_path": settings.postgres_schema, "application_name": "recordshop"},
+        server_settings=SESSION | {"search_path": settings.postgres_schema},
     )
     await pool
     try:

@@ -164,6 +164,19 @@ class Overloaded(ServiceError):
         super().__init__(retry_after_s=RETRY_AFTER_S)
 
 
+class ShareUsedUp(ServiceError):
+    """The caller has had their share, and nothing was done: ask again a little later."""
+
+    code = grpc.StatusCode.RESOURCE_EXHAUSTED
+
+
+class DeadlineForced(ServiceError):
+    """The call gave no deadline and took too long: what was asked may have been done. Ask again with the same ids, and give a deadline."""
+
+    code = grpc.StatusCode.DEADLINE_EXCEEDED
+    reason = "DEADLINE_MISSING"
+
+
 class Internal(ServiceError):
     """The service failed at this call; its log says why."""
 

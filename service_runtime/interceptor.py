@@ -5,6 +5,7 @@ import inspect
 import math
 import random
 import time
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
@@ -14,17 +15,26 @@ from google.protobuf.message import DecodeError
 from grpc_status import rpc_status
 
 from service_runtime import tracing
-from service_runtime.access import Gate
+from service_runtime.access import Gate, OpenGate
 from service_runtime.call_context import code_of, current_call, id_of
 from service_runtime.call_metrics import count_unknown, counted
-from service_runtime.errors import Internal, InvalidArgument, Overloaded, ServiceError, Violation
+from service_runtime.errors import (
+    DeadlineForced,
+    Internal,
+    InvalidArgument,
+    Overloaded,
+    ServiceError,
+    ShareUsedUp,
+    Violation,
+)
+from service_runtime.fair_calls import FairCalls
 from service_runtime.logs import frames
 from service_runtime.metrics import CallStats
 
 Handler = Any  # grpc has no type for handlers of its asyncio server.
 Context = grpc.aio.ServicerContext[Any, Any]
 HEALTH = "/grpc.health.v1.Health/"
-OVERLOAD_TOLD_EVERY_S = 1.0
+REFUSALS_TOLD_EVERY_S = 1.0
 # Codes that tell the operator of a fault; the others are the caller's own affair.
 FAULTS = frozenset({grpc.StatusCode.INTERNAL, grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.RESOURCE_EXHAUSTED})
 
@@ -34,6 +44,8 @@ log = structlog.get_logger(__name__)
 class CallInterceptor(grpc.aio.ServerInterceptor):
     """Answers ServiceErrors as google.rpc.Status, and anything unexpected as INTERNAL without a word of its text.
 
+    A call of one answer whose caller gave no deadline is given call_timeout_s seconds.
+
     Beyond running_max calls at once it refuses with Overloaded; grpc's own limit would not say when to come again. Questions after the
     service's health are answered always: a busy service is not a sick one.
     """
@@ -42,20 +54,24 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
         self,
         *,
         running_max: int,
+        call_timeout_s: float,
         slow_call_s: float,
         logged_share: float = 0.0,
         stats: CallStats | None = None,
-        gate: Gate | None = None,
+        gate: Gate | OpenGate | None = None,
+        fair_calls: FairCalls | None = None,
     ) -> None:
         self._gate = gate
+        self._fair_calls = fair_calls
         self._stats = stats
         self._running_max = running_max
+        self._call_timeout_s = call_timeout_s
         self._slow_call_s = slow_call_s
         self._logged_share = logged_share
         self._wrapped: dict[str, Handler] = {}
         self._running = 0
-        self._refused = 0
-        self._refused_told_s = 0.0
+        self._refused: Counter[str] = Counter()
+        self._refused_told_s: dict[str, float] = {}
         self._ended = asyncio.Event()
 
     async def idle(self) -> None:
@@ -64,7 +80,7 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
             self._ended.clear()
             await self._ended.wait()
 
-    def _begin(self, method: str, context: Context) -> None:
+    def _begin(self, method: str, context: Context) -> str:
         current_call.set(context)
         # Counted first: whoever is refused here ends like everybody else.
         self._running += 1
@@ -72,21 +88,25 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
             if self._stats is not None:
                 self._stats.overloaded.add()
             raise Overloaded
+        return ""
 
-    def _beginning(self, method: str) -> Callable[[str, Context], None]:
-        """How calls of a method begin: with a gate, and unless all may pass it, the gate is next."""
-        gate = self._gate
-        if gate is None or not gate.guards(method):
+    def _beginning(self) -> Callable[[str, Context], str]:
+        """How calls begin: where there is a gate it is next, then the caller's share. Answers whose share the call is counted in."""
+        gate, fair_calls = self._gate, self._fair_calls
+        if gate is None:
             return self._begin
 
-        def begin(method: str, context: Context) -> None:
+        def begin(method: str, context: Context) -> str:
             self._begin(method, context)
             gate.admit(method, context)
+            return "" if fair_calls is None else fair_calls.begin()
 
         return begin
 
-    def _end(self) -> None:
+    def _end(self, caller: str) -> None:
         self._running -= 1
+        if self._fair_calls is not None and caller:
+            self._fair_calls.end(caller)
         self._ended.set()
 
     async def intercept_service(
@@ -125,14 +145,15 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
         return wrap(method, behaviour)
 
     def _unary(self, method: str, behaviour: Callable[[Any, Context], Awaitable[Any]]) -> Callable[[Any, Context], Any]:
-        begin = self._beginning(method)
+        begin = self._beginning()
 
         async def answer(request: Any, context: Context) -> Any:
-            started_s = time.perf_counter()
+            started_s, caller = time.perf_counter(), ""
             response = None
             try:
-                begin(method, context)
-                response = await behaviour(_readable(request), context)
+                caller = begin(method, context)
+                answering = behaviour(_readable(request), context)
+                response = await (answering if context.time_remaining() is not None else self._in_time(answering))
             except Exception as error:  # noqa: BLE001 - whatever it is, its text must not reach the caller.
                 # A call of one answer need not be aborted, which would be one more exception: with an error no answer is sent.
                 status = self._status(method, error)
@@ -140,27 +161,38 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
                 context.set_details(status.details)
                 context.set_trailing_metadata(status.trailing_metadata)
             finally:
-                self._end()
+                self._end(caller)
                 self._log_if_chosen(method, context, started_s, response, slow_call_s=self._slow_call_s)
             return response
 
         return answer
 
+    async def _in_time(self, answering: Awaitable[Any]) -> Any:
+        """Awaits the answer to a caller who gave no deadline; raises DeadlineForced when that takes too long."""
+        timeout = asyncio.timeout(self._call_timeout_s)
+        try:
+            async with timeout:
+                return await answering
+        except TimeoutError:
+            if timeout.expired():
+                raise DeadlineForced from None
+            raise
+
     def _yielding(
         self, method: str, behaviour: Callable[[Any, Context], AsyncIterator[Any]]
     ) -> Callable[[Any, Context], Any]:
-        begin = self._beginning(method)
+        begin = self._beginning()
 
         async def answers(request: Any, context: Context) -> AsyncIterator[Any]:
-            started_s = time.perf_counter()
+            started_s, caller = time.perf_counter(), ""
             try:
-                begin(method, context)
+                caller = begin(method, context)
                 async for message in behaviour(_readable(request), context):
                     yield message
             except Exception as error:  # noqa: BLE001 - whatever it is, its text must not reach the caller.
                 await self._abort(method, context, error)
             finally:
-                self._end()
+                self._end(caller)
                 self._log_if_chosen(method, context, started_s)
 
         return answers
@@ -168,16 +200,17 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
     def _writing(
         self, method: str, behaviour: Callable[[Any, Context], Awaitable[None]]
     ) -> Callable[[Any, Context], Any]:
-        begin = self._beginning(method)
+        begin = self._beginning()
 
         async def write(request: Any, context: Context) -> None:
+            caller = ""
             try:
-                begin(method, context)
+                caller = begin(method, context)
                 await behaviour(_readable(request), context)
             except Exception as error:  # noqa: BLE001 - whatever it is, its text must not reach the caller.
                 await self._abort(method, context, error)
             finally:
-                self._end()
+                self._end(caller)
 
         return write
 
@@ -191,20 +224,20 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
         tracing.note("reason", answer.reason)
         if answer is not error:
             log.error("call failed", method=method, error=type(error).__name__, trace=frames(error.__traceback__))
-        elif isinstance(answer, Overloaded):
-            self._log_overload(method)
+        elif isinstance(answer, Overloaded | ShareUsedUp):
+            self._log_refusal(method, "overloaded" if isinstance(answer, Overloaded) else "a caller's share is used up")
         elif answer.code in FAULTS:
             log.warning("call refused", method=method, code=answer.code.name, reason=answer.reason, **_ids(answer))
         status: grpc.Status = rpc_status.to_status(answer.to_status())
         return status
 
-    def _log_overload(self, method: str) -> None:
+    def _log_refusal(self, method: str, text: str) -> None:
         """A line for each would be more work than the refusals."""
-        self._refused += 1
+        self._refused[text] += 1
         now_s = time.monotonic()
-        if now_s - self._refused_told_s >= OVERLOAD_TOLD_EVERY_S:
-            log.warning("overloaded", refused=self._refused, method=method)
-            self._refused, self._refused_told_s = 0, now_s
+        if now_s - self._refused_told_s.get(text, 0.0) >= REFUSALS_TOLD_EVERY_S:
+            log.warning(text, refused=self._refused.pop(text), method=method)
+            self._refused_told_s[text] = now_s
 
     def _log_if_chosen(
         self, method: str, context: Context, started_s: float, response: Any = None, *, slow_call_s: float = math.inf

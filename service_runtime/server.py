@@ -12,6 +12,7 @@ from grpc_health.v1 import health, health_pb2_grpc
 
 from service_runtime import tracing
 from service_runtime.access import AccessTable, open_gate, require_rows
+from service_runtime.fair_calls import open_fair_calls
 from service_runtime.health import DrainingHealthServicer, HealthMonitor
 from service_runtime.interceptor import CallInterceptor, cancelled_quietly
 from service_runtime.logs import frames
@@ -22,11 +23,13 @@ from service_runtime.sampling import sampling
 from service_runtime.settings import ServerSettings
 from service_runtime.tls import TlsFiles, server_credentials
 
-METADATA_SIZE_MAX_BYTES = 16 * 1024
 # How long the answers of calls that have ended may take to reach their callers when the server stops.
 FLUSH_TIMEOUT_S = 1.0
-# A client may ask this often whether a silent stream still lives; grpc's own default would cut it off for that.
-KEEPALIVE_PING_INTERVAL_MIN_MS = 15_000
+# How long a connection may take until it has said what it wants to speak.
+HANDSHAKE_TIMEOUT_MS = 10_000
+# A caller who has vanished without a word is noticed by a ping that nobody answers, and holds its calls no longer.
+KEEPALIVE_TIME_MS = 60_000
+KEEPALIVE_TIMEOUT_MS = 20_000
 # Calls that may wait inside grpc until Python looks at them, and refuses in a fraction of a millisecond those that are too many. From 1,000
 # on, grpc's own default would begin to cut them off as CANCELLED, which tells a client nothing.
 CALLS_UNSEEN_MAX = 20_000
@@ -66,22 +69,16 @@ class GrpcServer:
         )
         self._calls = CallInterceptor(
             running_max=settings.calls_running_max,
+            call_timeout_s=settings.call_timeout_s,
             slow_call_s=settings.slow_call_s,
             logged_share=settings.log_calls_share,
             gate=open_gate(settings, require_rows(self._names, access)),
+            fair_calls=open_fair_calls(settings),
             stats=metrics and metrics.calls,
         )
         self.grpc = grpc.aio.server(
             interceptors=[*tracing.interceptors(), self._calls],
-            options=[
-                # With it on, as is grpc's default, a second server on the port would silently take half of the calls.
-                ("grpc.so_reuseport", int(place.is_shared)),
-                ("grpc.max_receive_message_length", settings.message_size_max_bytes),
-                ("grpc.max_metadata_size", METADATA_SIZE_MAX_BYTES),
-                ("grpc.server.max_pending_requests", CALLS_UNSEEN_MAX),
-                ("grpc.server.max_pending_requests_hard_limit", CALLS_UNSEEN_MAX),
-                ("grpc.http2.min_recv_ping_interval_without_data_ms", KEEPALIVE_PING_INTERVAL_MIN_MS),
-            ],
+            options=_options(settings, is_shared=place.is_shared),
         )
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self.grpc)
         enable_reflection(self.grpc, [*self._names, health.SERVICE_NAME])
@@ -143,6 +140,40 @@ class GrpcServer:
         await self.grpc.stop(0)
         await stopping
         log.info("stopped")
+
+
+def _options(settings: ServerSettings, *, is_shared: bool) -> list[tuple[str, int]]:
+    """What grpc is told. It says nothing of options that it does not know, so that a test holds their names against its own."""
+    options = [
+        # With it on, as is grpc's default, a second server on the port would silently take half of the calls.
+        ("grpc.so_reuseport", int(is_shared)),
+        ("grpc.max_receive_message_length", settings.message_size_max_bytes),
+        # Beyond the first of these grpc refuses the more calls the larger they are, beyond the second one all.
+        ("grpc.max_metadata_size", settings.metadata_size_max_bytes),
+        ("grpc.absolute_max_metadata_size", settings.metadata_size_max_bytes),
+        # A message is as large as it was sent: grpc would unpack 4 MiB into 4 GiB, and only then look at the size.
+        ("grpc.compression_enabled_algorithms_bitset", 1 << grpc.Compression.NoCompression),
+        ("grpc.server.max_pending_requests", CALLS_UNSEEN_MAX),
+        ("grpc.server.max_pending_requests_hard_limit", CALLS_UNSEEN_MAX),
+        ("grpc.max_allowed_incoming_connections", settings.connections_max),
+        ("grpc.max_concurrent_streams", settings.connection_streams_max),
+        ("grpc.server_handshake_timeout_ms", HANDSHAKE_TIMEOUT_MS),
+        ("grpc.http2.min_ping_interval_without_data_ms", _ms(settings.keepalive_interval_min_s)),
+        ("grpc.keepalive_time_ms", KEEPALIVE_TIME_MS),
+        ("grpc.keepalive_timeout_ms", KEEPALIVE_TIMEOUT_MS),
+    ]
+    if settings.connection_age_s:
+        options += [
+            ("grpc.max_connection_age_ms", _ms(settings.connection_age_s)),
+            ("grpc.max_connection_age_grace_ms", _ms(settings.connection_age_grace_s)),
+        ]
+    if settings.connection_idle_s:
+        options.append(("grpc.max_connection_idle_ms", _ms(settings.connection_idle_s)))
+    return options
+
+
+def _ms(seconds: float) -> int:
+    return max(1, round(seconds * 1_000))
 
 
 def _spare_the_garbage_collector() -> None:

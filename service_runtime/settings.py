@@ -8,6 +8,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from service_runtime import lockdown
 from service_runtime.postgres_hosts import PostgresHost, parse_hosts
+from service_runtime.rate_limit import RateLimit
 from service_runtime.secret_files import Secret, with_secrets_read
 
 EXIT_BAD_SETTINGS = 2
@@ -143,6 +144,105 @@ class AccessSettings(DocumentedSettings):
         return bool(self.token_issuer or self.service_sans)
 
 
+class FairnessSettings(AccessSettings):
+    """What one caller or one connection may have of a service, so that something is left for the others.
+
+    Some limits are on by themselves only where there is a caller policy: on one machine there is nobody to be fair to, and nothing of them
+    is on a call's way. Set, they hold without a policy too; callers are told apart by their addresses then.
+    """
+
+    caller_calls_running_max: Annotated[int, Field(ge=0, le=100_000)] | None = None
+    """Calls that one caller may have running at once, over all connections, in each worker; more are refused as TOO_MANY_CALLS. Services
+    are not limited. 0 is no limit; unset, it is 250 with a caller policy, and none without."""
+    connections_max: Annotated[int, Field(ge=1, le=1_000_000)] = 900
+    """Connections that each port of a worker has at once; further ones are closed before they say anything. Each takes a file, of which
+    Linux gives a process 1,024 unless told otherwise."""
+    connection_streams_max: Annotated[int, Field(ge=1, le=1_000_000)] = 1_000
+    """Calls that one connection may have running at once; further ones wait at their caller until one of them has ended."""
+    connection_age_max_s: Annotated[float, Field(ge=0, le=604_800)] | None = None
+    """Seconds after which a connection, give or take a tenth, takes no new calls: callers connect anew, perhaps to another replica. 0 is
+    never; unset, it is 3,600 with a caller policy, and never without."""
+    connection_age_grace_s: Seconds = 300.0
+    """Seconds that the calls of such a connection have to end; then they are cut off, watches and streams too."""
+    connection_idle_max_s: Annotated[float, Field(ge=0, le=604_800)] | None = None
+    """Seconds after which a connection without a call is closed; callers connect anew with their next call. 0 is never; unset, it is 900
+    with a caller policy, and never without."""
+    keepalive_interval_min_s: Annotated[float, Field(ge=0.001, le=3_600)] = 15.0
+    """Seconds between two pings of a caller who asks whether a silent stream still lives; one who asks more often is cut off."""
+    message_size_max_bytes: Annotated[int, Field(ge=1_024, le=64 * 1024 * 1024)] = 4 * 1024 * 1024
+    """Bytes of the largest request that is read; a larger one is refused as RESOURCE_EXHAUSTED."""
+    metadata_size_max_bytes: Annotated[int, Field(ge=10 * 1024, le=1024 * 1024)] = 16 * 1024
+    """Bytes of a call's metadata, of which a token takes up to 8,192; a call with more is refused as RESOURCE_EXHAUSTED."""
+    call_timeout_s: Seconds = 10.0
+    """Seconds that a call of one answer may take whose caller gave no deadline; then it is answered DEADLINE_MISSING."""
+
+    @property
+    def calls_of_a_caller_max(self) -> int:
+        """Calls that one caller may have running at once; 0 for as many as there are."""
+        return int(self._or_usual(self.caller_calls_running_max, 250))
+
+    @property
+    def connection_age_s(self) -> float:
+        """Seconds after which a connection takes no new calls; 0 for never."""
+        return self._or_usual(self.connection_age_max_s, 3_600)
+
+    @property
+    def connection_idle_s(self) -> float:
+        """Seconds after which a connection without a call is closed; 0 for never."""
+        return self._or_usual(self.connection_idle_max_s, 900)
+
+    @property
+    def tells_callers_apart(self) -> bool:
+        """Whether anything is limited for each caller."""
+        return self.calls_of_a_caller_max > 0
+
+    def _or_usual(self, given: float | None, usual: float) -> float:
+        """A limit as it was given; else the usual one where there is a policy, and none elsewhere."""
+        if given is not None:
+            return given
+        return usual if self.has_policy else 0
+
+
+class CreateSettings(FairnessSettings):
+    """How much may be created in a time: orders, one by one, in batches and in streams, or customers.
+
+    A batch is let in while anything is left of a share; what it takes beyond that is owed, and the next one waits for it.
+    """
+
+    caller_creates_max_per_s: Annotated[float, Field(ge=0, le=1_000_000)] | None = None
+    """Creates a second of one caller in the long run, in each worker; more are refused as RATE_LIMITED. 0 is no limit; unset, it is 1,000
+    with a caller policy, about half of what two cores sell by single calls, and none without."""
+    caller_creates_burst: Annotated[int, Field(ge=1, le=1_000_000)] = 2_000
+    """Creates at once of a caller who has created nothing for a while."""
+    customer_creates_max_per_s: Annotated[float, Field(ge=0, le=1_000_000)] | None = None
+    """The same for one customer, whoever creates for them. 0 is no limit; unset, it is 10 with a caller policy, more than a person buys,
+    and none without."""
+    customer_creates_burst: Annotated[int, Field(ge=1, le=1_000_000)] = 50
+    """Creates at once for a customer for whom nothing was created for a while."""
+    creates_remembered_max: Annotated[int, Field(ge=1, le=10_000_000)] = 100_000
+    """Callers, and customers, whose shares are remembered, in each worker, at some 200 bytes each; beyond that whoever created longest ago
+    has a full share again."""
+
+    @property
+    def caller_creates(self) -> RateLimit | None:
+        """What a caller may create; None for as much as they like."""
+        return self._limit(self.caller_creates_max_per_s, 1_000, self.caller_creates_burst)
+
+    @property
+    def customer_creates(self) -> RateLimit | None:
+        """What may be created for a customer; None for as much as anybody likes."""
+        return self._limit(self.customer_creates_max_per_s, 10, self.customer_creates_burst)
+
+    @property
+    def tells_callers_apart(self) -> bool:
+        """Whether anything is limited for each caller."""
+        return super().tells_callers_apart or self.caller_creates is not None
+
+    def _limit(self, given: float | None, usual: float, burst: int) -> RateLimit | None:
+        max_per_s = self._or_usual(given, usual)
+        return RateLimit(max_per_s, burst) if max_per_s else None
+
+
 class TracingSettings(DocumentedSettings):
     """Whether and how a service traces: OpenTelemetry's own variables, of which an empty one counts as unset.
 
@@ -193,15 +293,13 @@ class TracingSettings(DocumentedSettings):
         return has_endpoint and self.otel_traces_exporter == "otlp" and not self.otel_sdk_disabled
 
 
-class ServerSettings(AccessSettings, TracingSettings):
+class ServerSettings(FairnessSettings, TracingSettings):
     """How a service answers."""
 
     workers: Annotated[int, Field(ge=1, le=WORKERS_MAX)] = 1
     """Processes that serve the port together. Each has limits and pools of its own, as named here and in the service's settings."""
     calls_running_max: Annotated[int, Field(ge=1, le=100_000)] = 2_000
     """Calls that run at once, in each worker; more are refused as OVERLOADED."""
-    message_size_max_bytes: Annotated[int, Field(ge=1_024, le=64 * 1024 * 1024)] = 4 * 1024 * 1024
-    """Bytes of the largest request that is read; a larger one is refused as RESOURCE_EXHAUSTED."""
     slow_call_s: Seconds = 1.0
     """Seconds from which on a call is logged as slow."""
     drain_timeout_s: Seconds = 10.0

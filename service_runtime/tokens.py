@@ -31,6 +31,8 @@ CLOCK_SKEW_S = 5.0
 # How often the file of the keys is looked at, while tokens are verified.
 LOOK_EVERY_S = 1.0
 KEYS_MAX = 100
+# As OpenID Connect bounds it: a name of a caller is kept for as long as their share is counted.
+SUBJECT_LENGTH_MAX = 255
 
 log = structlog.get_logger(__name__)
 
@@ -39,6 +41,7 @@ class Claims(NamedTuple):
     """What a token says of its bearer, and until when; customer_id is a customer's alone."""
 
     role: str
+    subject: str
     customer_id: UUID | None
     expires_s: float
 
@@ -97,7 +100,7 @@ class Tokens:
             )
         except jwt.ExpiredSignatureError:
             raise TokenExpired from None
-        except (jwt.PyJWTError, ValueError, TypeError):
+        except (jwt.PyJWTError, ValueError, TypeError, OverflowError):
             # What is wrong with it is nobody's business who did not sign it.
             raise TokenInvalid from None
         return _claims(claims)
@@ -183,9 +186,9 @@ def _pinned(key: Any, algorithm: str | None) -> PinnedKey:
 
 def _claims(claims: Mapping[str, Any]) -> Claims:
     role, subject = claims["role"], claims["sub"]
-    if role not in ROLES:
+    if not isinstance(role, str) or role not in ROLES or len(subject) > SUBJECT_LENGTH_MAX:
         raise TokenInvalid
     customer_id = uuid_from_text(subject) if role == CUSTOMER else None
     if role == CUSTOMER and customer_id is None:
         raise TokenInvalid
-    return Claims(role, customer_id, float(claims["exp"]))
+    return Claims(role, subject, customer_id, float(claims["exp"]))

@@ -201,5 +201,19 @@ ALWAYS = (
     QUEUE_STANDBY,
 )
 
-# With more callers, two recoveries, and more than one lost commit.
-DEEP = (replace(SALE, name="the sale, with two recoveries", sweepers=2),)
+# With more callers, two recoveries, two workers, and more than one lost commit.
+DEEP = (
+    replace(SALE, name="the sale, with two recoveries", sweepers=2),
+    replace(SALE, name="the sale, one order asked for twice", calls=(Call(CREATE, (A,), 2), *SALE.calls[1:])),
+    replace(DUPLICATES, name="the order asked for twice, with two recoveries", sweepers=2),
+    replace(GROUP_CANCELLED, name="the group of which one is cancelled, with two recoveries", sweepers=2),
+    replace(SOLD_OUT, name="the sold-out way, and a cancel", calls=(*SOLD_OUT.calls, CANCEL_A)),
+    replace(STANDBY, name="two commits that the standby never gets", losses=2),
+    replace(RETURNS, name="the parts and the cancel, with two recoveries", sweepers=2),
+    replace(
+        QUEUE,
+        name="the line, one order cancelled and one asked for again, with two workers",
+        calls=(*QUEUE.calls, Call(CREATE, (B,)), CANCEL_A),
+    ),
+    replace(QUEUE_STANDBY, name="the line, two lost commits, and two workers", losses=2, workers=2),
+)

@@ -29,7 +29,7 @@ LAYERS = (
     ("servicer",),
     ("*mapping",),
     ("audit", "backlog", "batch", "cancellation", "queue_worker", "recovery", "streams"),
-    ("admission", "hybrid", "lanes", "placement", "returning", "taking", "watching"),
+    ("admission", "fair_lane", "hybrid", "lanes", "placement", "registration", "returning", "taking", "watching"),
     ("guarded_catalog", "processing", "return_processing"),
     (
         "repository",

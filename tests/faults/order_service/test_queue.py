@@ -35,6 +35,12 @@ HELD_UP = """
 SELECT count(*) FROM pg_stat_activity
 WHERE datname = current_database() AND wait_event_type = 'Lock' AND usename = 'catalog_service'
 """
+BY_A_CLOCK_SINCE_SET_BACK = """
+WITH worker AS (
+    INSERT INTO queue_workers (worker_id, lease_end_time) VALUES ($1, now() + interval '1 hour')
+)
+UPDATE queue_leases SET worker_id = $1, lease_end_time = now() + interval '1 hour'
+"""
 TAKE_POSITION = "UPDATE queue_partitions SET last_position = last_position + 1 WHERE partition = $1"
 
 
@@ -222,6 +228,16 @@ async def test_partitions_are_shared_out_and_given_back(stage: Stage) -> None:
     async with stage.second_order_service():
         await eventually(stage.books.leases, lambda leases: shares(leases) == [PARTITIONS // 2] * 2)
     await eventually(stage.books.leases, lambda leases: shares(leases) == [PARTITIONS])
+
+
+async def test_leases_that_end_in_a_far_future_are_over(stage: Stage) -> None:
+    disc, nobody = await stage.disc(stock=1), uuid4()
+    await stage.books.orders.execute(BY_A_CLOCK_SINCE_SET_BACK, nobody)
+    await eventually(stage.books.leases, lambda leases: nobody not in leases)
+    beats = "SELECT count(*) FROM queue_workers WHERE worker_id = $1"
+    await eventually(lambda: stage.books.orders.fetchval(beats, nobody), lambda count: count == 0)
+    assert status_of(await final(stage, await enqueue(stage, disc))) == "CONFIRMED"
+    await stage.promise_kept(disc)
 
 
 async def test_without_a_word_from_the_database_the_queue_is_looked_at_all_the_same(stage: Stage) -> None:

@@ -159,7 +159,7 @@ async def test_a_customer_and_a_thousand_are_found_by_their_key(crowd: WatchedDa
     customers = CustomerRepository(database=crowd)
     page = await customers.search(CustomerQuery(filter=EVERYBODY, first_id=MIDDLE, size=1_000))
     crowd.asked.clear()
-    await customers.get(page.customers[0].id)
+    await customers.get(page.customers[0].id, None)
     await customers.get_all([customer.id for customer in page.customers], skip_missing=False)
     await assert_reads_through_indexes(crowd)
 
@@ -171,5 +171,5 @@ async def test_an_edit_finds_its_customer_by_the_key(crowd: WatchedDatabase) -> 
     edit = CustomerEdit(
         id=one.id, etag="", document=None, name="Ana", birth_date=date(1990, 1, 1), email=None, phone=None, active=None
     )
-    await customers.edit(edit)
+    await customers.edit(edit, None)
     await assert_reads_through_indexes(crowd)

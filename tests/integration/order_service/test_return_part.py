@@ -295,9 +295,9 @@ async def test_a_return_is_not_begun_with_an_order_that_has_changed_since_it_was
         primary = Primary([], host_timeout_s=CALL_TIMEOUT_S)
         database = Database(pool, primary=primary, acquire_timeout_s=CALL_TIMEOUT_S)
         rows = returns.ReturnRepository(database=database, recovery_age_s=60)
-        as_read = await OrderRepository(database=database, recovery_age_s=60).require(UUID(order.id))
+        as_read = await OrderRepository(database=database, recovery_age_s=60).require(UUID(order.id), None)
         await orders.cancel(order.id, lines={disc: 1})
-        late = CancelRequest(UUID(order.id), "late", Lines((UUID(disc),), (2,)), Disposition.RESTOCK)
+        late = CancelRequest(UUID(order.id), "late", Lines((UUID(disc),), (2,)), Disposition.RESTOCK, None)
         returning = OrderReturn(late.return_id, late.order_id, "late", late.fingerprint, late.lines, late.disposition)
         assert not await rows.begin(returning, as_read)
         assert await rows.find(late.return_id) is None

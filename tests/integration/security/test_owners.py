@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from uuid import uuid4
 
@@ -10,7 +9,7 @@ import grpc
 import pytest
 from google.protobuf.field_mask_pb2 import FieldMask
 
-from local_shop.certs import JWKS_FILE, TOKEN_KEY_FILE, make_certs, make_token
+from local_shop.certs import JWKS_FILE, TOKEN_KEY_FILE, make_certs
 from recordshop.catalog.v1 import catalog_pb2
 from recordshop.channels import open_channel
 from recordshop.client import RecordShop
@@ -19,21 +18,10 @@ from recordshop.error_details import error_from_rpc
 from recordshop.errors import CustomerNotFound, OrderNotFound, PermissionDenied
 from recordshop.order.v1 import order_pb2
 from tests.faults.waiting import eventually
+from tests.integration.security.callers import CALL_TIMEOUT_S, person, shop_of
 from tests.integration.security.conftest import LockedShop, OpenLockedShop
-from tests.opened_shop import random_cpf
 
-CALL_TIMEOUT_S = 10.0
 NOT_PERMITTED = "NOT_PERMITTED"
-
-
-@asynccontextmanager
-async def shop_of(locked: LockedShop, role: str, subject: str) -> AsyncIterator[RecordShop]:
-    """The shop, as a caller in this role meets it."""
-    local = locked.local
-    addresses = {"catalog": local.catalog_addr, "customer": local.customer_addr, "order": local.order_addr}
-    token = make_token(locked.certs, role=role, subject=subject)
-    async with RecordShop(**addresses, tls=locked.tls, token=token) as shop:
-        yield shop
 
 
 @dataclass(frozen=True)
@@ -47,16 +35,6 @@ class Scene:
     bob_id: str
     disc_id: str
     order: order_pb2.Order
-
-
-def person(name: str) -> customer_pb2.Customer:
-    return customer_pb2.Customer(
-        document=random_cpf(),
-        name=name,
-        birth_date="1990-12-31",
-        email=f"{uuid4()}@example.com",
-        phone="+55 11 91234-5678",
-    )
 
 
 @pytest.fixture
@@ -119,6 +97,9 @@ async def test_lists_hold_ones_own_orders_whoever_is_asked_for(scene: Scene) -> 
     assert [order.id async for order in scene.admin.list_orders(of_ada)] == [scene.order.id]
     assert [order.id async for order in scene.bob.list_orders()] == []
     assert [order.id async for order in scene.bob.list_orders(of_ada)] == []
+    # Whoever asks for another's hears nothing, and not their own instead.
+    of_bob = order_pb2.ListOrdersRequest(customer_id=scene.bob_id)
+    assert [order.id async for order in scene.ada.list_orders(of_bob)] == []
 
 
 @pytest.mark.parametrize("part", [None, 1])

@@ -27,12 +27,12 @@ TODAY = datetime.now(UTC).date()
 
 
 def draft(**changes: str) -> CustomerDraft:
-    return mapping.draft_from_proto(CreateCustomerRequest(customer=Customer(**{**GOOD, **changes})))
+    return mapping.draft_from_proto(CreateCustomerRequest(customer=Customer(**{**GOOD, **changes})), None)
 
 
 def edit(*paths: str, **values: object) -> CustomerEdit:
     customer = Customer(**{"id": ID, **values})
-    return mapping.edit_from_proto(UpdateCustomerRequest(customer=customer, update_mask=FieldMask(paths=paths)))
+    return mapping.edit_from_proto(UpdateCustomerRequest(customer=customer, update_mask=FieldMask(paths=paths)), None)
 
 
 def bad_fields(refused: pytest.ExceptionInfo[InvalidArgument]) -> list[str]:
@@ -65,16 +65,16 @@ def test_two_drafts_have_one_fingerprint_only_if_their_content_is_equal() -> Non
 
 def test_all_missing_fields_of_a_new_customer_are_named_at_once() -> None:
     with pytest.raises(InvalidArgument) as refused:
-        mapping.draft_from_proto(CreateCustomerRequest(customer_id="42", customer=Customer()))
+        mapping.draft_from_proto(CreateCustomerRequest(customer_id="42", customer=Customer()), None)
     assert bad_fields(refused) == ["customer_id", *(f"customer.{field}" for field in GOOD)]
 
 
 def test_a_request_without_a_customer_hears_just_that() -> None:
     with pytest.raises(InvalidArgument) as refused:
-        mapping.draft_from_proto(CreateCustomerRequest(customer_id="42"))
+        mapping.draft_from_proto(CreateCustomerRequest(customer_id="42"), None)
     assert bad_fields(refused) == ["customer_id", "customer"]
     with pytest.raises(InvalidArgument) as refused:
-        mapping.edit_from_proto(UpdateCustomerRequest(update_mask=FieldMask(paths=["phone", "fax"])))
+        mapping.edit_from_proto(UpdateCustomerRequest(update_mask=FieldMask(paths=["phone", "fax"])), None)
     assert bad_fields(refused) == ["update_mask", "customer"]
 
 

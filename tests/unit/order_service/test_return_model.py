@@ -18,7 +18,7 @@ NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 def asked(lines: Lines, disposition: Disposition) -> CancelRequest:
-    return CancelRequest(ORDER, "r-1", lines, disposition)
+    return CancelRequest(ORDER, "r-1", lines, disposition, None)
 
 
 def order(status: OrderStatus, *, price_cents: int | None, returned: int | None = None) -> Order:

@@ -22,13 +22,13 @@ def token_of(request: order_pb2.ListOrdersRequest) -> str:
 
 @pytest.mark.parametrize(("page_size", "limit"), [(0, 50), (1, 1), (100, 100), (101, 100), (2**31 - 1, 100)])
 def test_a_page_size_has_a_default_and_a_largest(page_size: int, limit: int) -> None:
-    assert page_from_proto(order_pb2.ListOrdersRequest(page_size=page_size), LIMITS).limit == limit
+    assert page_from_proto(order_pb2.ListOrdersRequest(page_size=page_size), LIMITS, None).limit == limit
 
 
 def test_a_token_carries_its_key_to_the_microsecond() -> None:
     request = order_pb2.ListOrdersRequest()
     request.page_token = token_of(request)
-    assert page_from_proto(request, LIMITS).before == LAST_KEY
+    assert page_from_proto(request, LIMITS, None).before == LAST_KEY
 
 
 def test_the_longest_token_is_within_its_bound() -> None:
@@ -57,5 +57,5 @@ def test_a_made_up_key_is_a_bad_token_though_its_filters_are_right(
     monkeypatch.setattr(page_tokens, "encode", lambda filters, _: encode(filters, key))
     request.page_token = token_of(request)
     with pytest.raises(InvalidArgument) as raised:
-        page_from_proto(request, LIMITS)
+        page_from_proto(request, LIMITS, None)
     assert [violation.field for violation in raised.value.violations] == ["page_token"]

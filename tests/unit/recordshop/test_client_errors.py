@@ -41,6 +41,8 @@ REASONS = [
     (CODE.OUT_OF_RANGE, "REVISION_AHEAD", errors.RevisionAhead),
     (CODE.OUT_OF_RANGE, "REVISION_TOO_OLD", errors.RevisionTooOld),
     (CODE.RESOURCE_EXHAUSTED, "OVERLOADED", errors.Overloaded),
+    (CODE.RESOURCE_EXHAUSTED, "RATE_LIMITED", errors.RateLimited),
+    (CODE.RESOURCE_EXHAUSTED, "TOO_MANY_CALLS", errors.TooManyCalls),
     (CODE.UNAVAILABLE, "NOT_ACCEPTED", errors.NotAccepted),
     (CODE.UNAVAILABLE, "ORDER_CANCELLING", errors.OrderCancelling),
     (CODE.UNAVAILABLE, "ORDER_PENDING", errors.OrderPending),

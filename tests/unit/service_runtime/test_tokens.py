@@ -112,9 +112,43 @@ def test_no_more_tokens_are_remembered_than_the_limit(tmp_path: Path, monkeypatc
     assert list(known._verified) == some[-3:]
 
 
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"iss": "j"},
+        {"iss": "I"},
+        {"aud": "b"},
+        {"nbf": time.time() + 3_600},
+        {"nbf": "soon"},
+        {"exp": 1e400},
+        {"exp": "late"},
+        {"sub": "x" * 256},
+        {"sub": 7},
+        {"role": ["admin"]},
+        {"role": "customer", "sub": "ada"},
+    ],
+)
+def test_claims_that_are_not_as_they_must_be_are_refused(tmp_path: Path, changes: dict[str, Any]) -> None:
+    known = verifier(tmp_path / "keys", pem(KEY))
+    assert known.verified(token()).role == "clerk"
+    with pytest.raises(TokenInvalid):
+        known.verified(token(**changes))
+
+
+def test_a_key_is_good_for_its_own_id_alone(tmp_path: Path) -> None:
+    ours, theirs = ed25519.Ed25519PrivateKey.generate(), ed25519.Ed25519PrivateKey.generate()
+    content = json.dumps({"keys": [jwk(ours, kid="ours"), jwk(theirs, kid="theirs")]}).encode()
+    known = verifier(tmp_path / "keys", content)
+    assert known.verified(token(ours, kid="ours"))
+    assert known.verified(token(theirs, kid="theirs"))
+    for key, kid in ((ours, "theirs"), (theirs, "ours"), (ours, "another"), (ours, "")):
+        with pytest.raises(TokenInvalid):
+            known.verified(token(key, kid=kid))
+
+
 def test_what_is_refused_is_not_remembered(tmp_path: Path) -> None:
     known = verifier(tmp_path / "keys", pem(KEY))
-    for bad in ("x", token(kid="other"), token(aud="b")):
+    for bad in ("x", token(kid="other"), token(aud="b"), token(iss="j"), token(nbf=time.time() + 60)):
         with pytest.raises(TokenInvalid):
             known.verified(bad)
     assert not known._verified
