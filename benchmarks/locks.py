@@ -12,8 +12,12 @@ from local_shop.ports import free_ports
 ROLE = "admin"
 TOKEN_MINUTES = 24 * 60
 TLS_SETTINGS = ("TLS_CERT_FILE", "TLS_KEY_FILE")
-# The one caller, who buys for one customer, is to have the whole shop: limits would measure themselves.
-NO_SHARES = {"CALLER_CREATES_MAX_PER_S": "0", "CUSTOMER_CREATES_MAX_PER_S": "0", "CALLER_CALLS_RUNNING_MAX": "0"}
+# Shares so large that nobody meets their end: that they are counted is measured too.
+LARGE_SHARES = {
+    "CALLER_CREATES_MAX_PER_S": "1000000",
+    "CUSTOMER_CREATES_MAX_PER_S": "1000000",
+    "CALLER_CALLS_RUNNING_MAX": "100000",
+}
 
 
 @dataclass(frozen=True)
@@ -50,5 +54,6 @@ def tls_and_tokens(certs: Path) -> Lock:
     make_certs(certs)
     mtls_ports = dict(zip(("catalog", "customer"), free_ports(2), strict=True))
     token = make_token(certs, role=ROLE, subject="bench", minutes=TOKEN_MINUTES)
-    settings = {service: locked | NO_SHARES for service, locked in locked_settings(certs, mtls_ports).items()}
+    settings = locked_settings(certs, mtls_ports)
+    settings["order"] |= LARGE_SHARES
     return Lock(settings, Entrance(certs / CA_FILE, token))

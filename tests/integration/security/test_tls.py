@@ -161,8 +161,8 @@ async def test_the_order_service_changes_its_certificate_and_its_ca_while_it_sel
     open_locked_shop: OpenLockedShop, tmp_path: Path
 ) -> None:
     """As an operator changes a CA: it is trusted beside the old one, then all certificates are its own, then it alone is trusted."""
-    # One customer buys all the time.
-    shop = open_locked_shop({"order": {"CUSTOMER_CREATES_MAX_PER_S": "0"}})
+    # One customer buys more than a person would.
+    shop = open_locked_shop({"order": {"CUSTOMER_CREATES_MAX_PER_S": "0", "CALLER_CREATES_MAX_PER_S": "0"}})
     make_certs(tmp_path)
     sold, selling = 0, True
 
