@@ -169,14 +169,25 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
 
     async def _in_time(self, answering: Awaitable[Any]) -> Any:
         """Awaits the answer to a caller who gave no deadline; raises DeadlineForced when that takes too long."""
-        timeout = asyncio.timeout(self._call_timeout_s)
+        # As asyncio.timeout does, at half its price: benchmarks give no deadline, and so do many tools.
+        task: asyncio.Task[Any] = asyncio.current_task()  # type: ignore[assignment]  # A call is a task.
+        is_late = False
+
+        def end() -> None:
+            nonlocal is_late
+            is_late = True
+            task.cancel()
+
+        timer = asyncio.get_running_loop().call_later(self._call_timeout_s, end)
         try:
-            async with timeout:
-                return await answering
-        except TimeoutError:
-            if timeout.expired():
+            return await answering
+        except asyncio.CancelledError:
+            # Somebody else may have cancelled it as well, and then it is theirs.
+            if is_late and task.uncancel() == 0:
                 raise DeadlineForced from None
             raise
+        finally:
+            timer.cancel()
 
     def _yielding(
         self, method: str, behaviour: Callable[[Any, Context], AsyncIterator[Any]]

@@ -151,8 +151,6 @@ def _options(settings: ServerSettings, *, is_shared: bool) -> list[tuple[str, in
         # Beyond the first of these grpc refuses the more calls the larger they are, beyond the second one all.
         ("grpc.max_metadata_size", settings.metadata_size_max_bytes),
         ("grpc.absolute_max_metadata_size", settings.metadata_size_max_bytes),
-        # A message is as large as it was sent: grpc would unpack 4 MiB into 4 GiB, and only then look at the size.
-        ("grpc.compression_enabled_algorithms_bitset", 1 << grpc.Compression.NoCompression),
         ("grpc.server.max_pending_requests", CALLS_UNSEEN_MAX),
         ("grpc.server.max_pending_requests_hard_limit", CALLS_UNSEEN_MAX),
         ("grpc.max_allowed_incoming_connections", settings.connections_max),

@@ -21,8 +21,8 @@ from tests.opened_shop import OpenedShop, random_cpf
 CONNECT_TIMEOUT_S = 10.0
 BITE_TIMEOUT_S = 30.0
 CATALOG, CUSTOMER, ORDER = DATABASES
-# Rows of these come and go: the journal of open work, and the queue. Everything else is a ledger.
-COME_AND_GO = {"open_work", "order_queue", "pending_anonymizations", "queue_workers"}
+# Rows of these come and go: open work of one kind or another, and the queue. Everything else is a ledger.
+COME_AND_GO = {"open_work", "order_queue", "queue_workers", "pending_anonymizations"}
 TABLES = """
 SELECT tablename FROM pg_tables WHERE schemaname NOT IN ('pg_catalog', 'information_schema') AND tablename <> 'schema_migrations'
 """
