@@ -9,4 +9,5 @@ CUSTOMERS: AccessTable = {
     "BatchGetCustomers": {ORDER_SERVICE, ADMIN},
     "UpdateCustomer": {CUSTOMER, ADMIN},
     "ListCustomers": {ADMIN},
+    "AnonymizeCustomer": {CUSTOMER, ADMIN},
 }

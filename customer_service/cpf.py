@@ -19,6 +19,11 @@ def read_cpf(text: str) -> str:
     return digits
 
 
+def masked(document: str) -> str:
+    """Hides the first three and the last two of 11 digits; nothing is there to hide of none."""
+    return f"***.{document[3:6]}.{document[6:9]}-**" if document else ""
+
+
 def check_digits(stem: str) -> str:
     """Answers the two digits that belong behind the first nine."""
     first = _check_digit(stem)

@@ -1,9 +1,7 @@
 """Who was edited lately: what lets a caller keep customers without ever believing an old one."""
 
-import asyncpg
-
-from customer_service.model import BatchAnswer, Customer, CustomerBatch, Edits, SyncToken
-from customer_service.repository import CustomerRepository
+from customer_service.model import BatchAnswer, CustomerBatch, Edits, SyncToken
+from customer_service.repository import COLUMNS, CustomerRepository
 from service_runtime.database import Database
 
 EDITS_MAX = 1_000
@@ -11,7 +9,7 @@ EDITS_MAX = 1_000
 # An edit that an earlier snapshot did not see was made by a transaction that was open then, or began later: its number is not below the
 # oldest that was open (PostgreSQL manual, 9.27.8). What that snapshot did see may come again, and hurts nobody.
 # After a failover, or a restore, numbers may mean other transactions: the cluster's name and its timeline tell.
-EDITED_SINCE = """
+EDITED_SINCE = f"""
 WITH moment AS (
     SELECT
         (SELECT system_identifier FROM pg_control_system()) || '-' || left(pg_walfile_name(pg_current_wal_insert_lsn()), 8)
@@ -21,12 +19,12 @@ WITH moment AS (
 )
 SELECT
     moment.database, moment.oldest_xid, moment.database = $1 AND $2::text::xid8 <= moment.next_xid AS is_known,
-    edited.id, document, name, birth_date, email, phone, active, version, create_time, update_time
+    {COLUMNS}
 FROM moment
 LEFT JOIN LATERAL (
     SELECT * FROM customers WHERE edit_xid >= $2::text::xid8 AND moment.database = $1 ORDER BY edit_xid LIMIT $3
 ) AS edited ON true
-"""
+"""  # noqa: S608 - put together from constants.
 MOMENT_COLUMNS = 3
 
 
@@ -48,11 +46,7 @@ class CustomerEdits:
     async def _since(self, moment: SyncToken) -> Edits:
         rows = await self._database.fetch(EDITED_SINCE, moment.database, str(moment.oldest_xid), EDITS_MAX + 1)
         now = SyncToken(rows[0]["database"], int(rows[0]["oldest_xid"]))
-        edited = [_customer(row) for row in rows if row["id"] is not None]
+        edited = [self._customers.customer(row[MOMENT_COLUMNS:]) for row in rows if row["id"] is not None]
         if not rows[0]["is_known"] or len(edited) > EDITS_MAX:
             return Edits([], now, is_lost=True)
         return Edits(edited, now, is_lost=False)
-
-
-def _customer(row: asyncpg.Record) -> Customer:
-    return Customer(*row[MOMENT_COLUMNS:])

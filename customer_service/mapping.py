@@ -7,7 +7,7 @@ from operator import attrgetter
 from typing import Any
 from uuid import UUID, uuid4
 
-from customer_service.cpf import read_cpf
+from customer_service.cpf import masked, read_cpf
 from customer_service.model import (
     NOTHING_KEPT,
     BatchAnswer,
@@ -36,15 +36,19 @@ SYNC_TOKEN = re.compile(r"([0-9]{1,20}-[0-9A-F]{8})/([0-9]{1,19})")
 READERS: Mapping[str, Callable[[Customer], Any]] = {
     "id": lambda customer: str(customer.id),
     "document": attrgetter("document"),
+    "masked_document": lambda customer: masked(customer.document),
     "name": attrgetter("name"),
-    "birth_date": lambda customer: customer.birth_date.isoformat(),
+    "birth_date": lambda customer: customer.birth_date.isoformat() if customer.birth_date else "",
     "email": attrgetter("email"),
     "phone": attrgetter("phone"),
     "active": attrgetter("active"),
     "etag": lambda customer: str(customer.version),
     "create_time": lambda customer: timestamp(customer.create_time),
     "update_time": lambda customer: timestamp(customer.update_time),
+    "anonymize_time": lambda customer: customer.anonymize_time and timestamp(customer.anonymize_time),
 }
+# Who needs no more than to tell customers apart gets it masked.
+FOR_PEOPLE = {"document"}
 
 
 def draft_from_proto(request: customer_pb2.CreateCustomerRequest, owner: UUID | None) -> CustomerDraft:
@@ -65,21 +69,22 @@ def draft_from_proto(request: customer_pb2.CreateCustomerRequest, owner: UUID | 
         )
 
 
-def id_from_proto(request: customer_pb2.GetCustomerRequest) -> UUID:
-    """Reads whose record is asked for."""
+def id_from_proto(request: customer_pb2.GetCustomerRequest | customer_pb2.AnonymizeCustomerRequest) -> UUID:
+    """Reads whose record is meant."""
     with reading_fields() as fields:
         return fields.uuid("id", request.id)
 
 
 def batch_from_proto(
-    request: customer_pb2.BatchGetCustomersRequest, *, count_max: int
+    request: customer_pb2.BatchGetCustomersRequest, *, count_max: int, for_service: bool = False
 ) -> tuple[CustomerBatch, Collection[str]]:
-    """Reads whose records are asked for, and which of their fields."""
+    """Reads whose records are asked for, and which of their fields; for_service leaves out those that are for people alone."""
     with reading_fields() as fields:
         since = _sync_token(fields, request.sync_token) if request.HasField("sync_token") else None
         customer_ids = fields.uuids("ids", request.ids, count_min=int(since is None), count_max=count_max)
         wanted = fields.mask("read_mask", request.read_mask, editable=READERS, populated=READERS)
-    return CustomerBatch(ids=customer_ids, skip_missing=request.skip_missing, since=since), wanted
+    batch = CustomerBatch(ids=customer_ids, skip_missing=request.skip_missing, since=since)
+    return batch, [field for field in wanted if not (for_service and field in FOR_PEOPLE)]
 
 
 def edit_from_proto(request: customer_pb2.UpdateCustomerRequest, owner: UUID | None) -> CustomerEdit:

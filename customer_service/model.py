@@ -10,18 +10,19 @@ from uuid import UUID
 
 
 class Customer(NamedTuple):
-    """A person who may buy, as kept; the fields are the columns of the table, in their order."""
+    """A person who may buy; of one who was anonymized, texts are empty, and there is no birth date."""
 
     id: UUID
     document: str
     name: str
-    birth_date: date
+    birth_date: date | None
     email: str
     phone: str
     active: bool
     version: int
     create_time: datetime
     update_time: datetime
+    anonymize_time: datetime | None
 
 
 @dataclass(frozen=True, kw_only=True)

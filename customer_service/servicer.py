@@ -5,12 +5,13 @@ from typing import Any
 import grpc
 
 from customer_service import mapping, search_mapping
+from customer_service.anonymization import Anonymization
 from customer_service.edits import CustomerEdits
 from customer_service.model import PageSizes
 from customer_service.registration import CustomerRegistration
 from customer_service.repository import CustomerRepository
 from recordshop.customer.v1 import customer_pb2, customer_pb2_grpc
-from service_runtime.callers import owner
+from service_runtime.callers import is_service, owner
 
 Context = grpc.aio.ServicerContext[Any, Any]
 
@@ -23,12 +24,14 @@ class CustomerServicer(customer_pb2_grpc.CustomerServiceServicer):
         *,
         registration: CustomerRegistration,
         customers: CustomerRepository,
+        anonymization: Anonymization,
         edits: CustomerEdits,
         page_sizes: PageSizes,
         batch_size_max: int,
     ) -> None:
         self._registration = registration
         self._customers = customers
+        self._anonymization = anonymization
         self._edits = edits
         self._page_sizes = page_sizes
         self._batch_size_max = batch_size_max
@@ -48,7 +51,7 @@ class CustomerServicer(customer_pb2_grpc.CustomerServiceServicer):
     async def BatchGetCustomers(
         self, request: customer_pb2.BatchGetCustomersRequest, context: Context
     ) -> customer_pb2.BatchGetCustomersResponse:
-        batch, fields = mapping.batch_from_proto(request, count_max=self._batch_size_max)
+        batch, fields = mapping.batch_from_proto(request, count_max=self._batch_size_max, for_service=is_service())
         answer = await self._edits.read(batch)
         return mapping.batch_to_proto(answer, fields)
 
@@ -65,3 +68,10 @@ class CustomerServicer(customer_pb2_grpc.CustomerServiceServicer):
         query = search_mapping.query_from_proto(request, self._page_sizes)
         page = await self._customers.search(query)
         return search_mapping.page_to_proto(query, page)
+
+    async def AnonymizeCustomer(
+        self, request: customer_pb2.AnonymizeCustomerRequest, context: Context
+    ) -> customer_pb2.Customer:
+        customer_id = mapping.id_from_proto(request)
+        customer = await self._anonymization.anonymize(customer_id, owner())
+        return mapping.customer_to_proto(customer)

@@ -2,12 +2,16 @@
 --
 -- Run by a superuser with psql 15 or later, after db/roles.sql, as often as you like:
 --     MONITOR_PASSWORD=... psql -X -d postgres -f db/monitor.sql
--- The observability profile of compose does.
+-- The observability profile of compose does. With PASSWORDS_DIR the password is the content of the file `monitor` in that folder.
 
 \set ON_ERROR_STOP on
 \set QUIET on
 
 \getenv monitor_password MONITOR_PASSWORD
+\getenv passwords_dir PASSWORDS_DIR
+\if :{?passwords_dir}
+    \set monitor_password `cat :'passwords_dir'/monitor`
+\endif
 \if :{?monitor_password} \else \set monitor_password '' \endif
 
 SELECT :'monitor_password' = '' AS missing \gset

@@ -6,16 +6,20 @@ from pathlib import Path
 from local_shop.certs import AUDIENCE, CA_FILE, ISSUER, JWKS_FILE, SPIFFE_ID
 from local_shop.ports import HOST
 
+# By whom each service is called.
+CALLERS = {"catalog": "order", "customer": "order", "order": "customer"}
+
 
 def locked_settings(folder: Path, mtls_ports: Mapping[str, int]) -> dict[str, dict[str, str]]:
     """Returns, by service, the settings with which it uses what `make_certs` made in `folder`.
 
-    `mtls_ports` are the ports of the catalog and of the customer service at which the order service calls them.
+    `mtls_ports` are the ports, by service, at which its neighbours call it.
     """
-    settings = {service: _of_service(folder, service) for service in ("catalog", "customer", "order")}
+    settings = {service: _of_service(folder, service) for service in CALLERS}
     for service, port in mtls_ports.items():
-        settings[service] |= {"MTLS_PORT": str(port), "SERVICE_SANS": f"order={SPIFFE_ID.format('order')}"}
-        settings["order"][f"{service.upper()}_ADDR"] = f"{HOST}:{port}"
+        caller = CALLERS[service]
+        settings[service] |= {"MTLS_PORT": str(port), "SERVICE_SANS": f"{caller}={SPIFFE_ID.format(caller)}"}
+        settings[caller][f"{service.upper()}_ADDR"] = f"{HOST}:{port}"
     return settings
 
 

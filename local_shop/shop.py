@@ -16,6 +16,8 @@ from local_shop.secret_files import SecretFiles
 
 PORT_ATTEMPTS_MAX = 3
 SERVICES = tuple(target.service for target in DATABASES)
+# Whom each service calls.
+PEERS = {"catalog": (), "customer": ("order",), "order": ("catalog", "customer")}
 
 
 def console_log(service: str) -> ProcessLog:
@@ -161,8 +163,9 @@ class LocalShop:
             "BIND_ADDRESS": HOST,
             f"{service.upper()}_PORT": str(ports[service]),
         }
-        if service == "order":
-            settings |= {f"{peer.upper()}_ADDR": f"{HOST}:{ports[peer]}" for peer in ("catalog", "customer")}
+        if service == "customer":
+            settings["DOCUMENT_KEY_FILE"] = str(SecretFiles.of(self._server).document_key)
+        settings |= {f"{peer.upper()}_ADDR": f"{HOST}:{ports[peer]}" for peer in PEERS[service]}
         if service in self._metrics_ports:
             settings["METRICS_PORT"] = str(self._metrics_ports[service])
         return ServiceProcess(

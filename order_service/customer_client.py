@@ -14,7 +14,7 @@ from service_runtime.errors import ServiceError
 from service_runtime.uuids import uuid_from_trusted
 
 # Nothing else of a person's data comes here.
-READ_MASK = field_mask_pb2.FieldMask(paths=["id", "name", "document", "active"])
+READ_MASK = field_mask_pb2.FieldMask(paths=["id", "name", "masked_document", "active"])
 
 
 class CustomerClient:
@@ -64,12 +64,7 @@ class CustomerClient:
 def _customers(customers: Iterable[customer_pb2.Customer]) -> dict[UUID, Customer]:
     return {
         uuid_from_trusted(customer.id): Customer(
-            name=customer.name, masked_document=masked(customer.document), active=customer.active
+            name=customer.name, masked_document=customer.masked_document, active=customer.active
         )
         for customer in customers
     }
-
-
-def masked(document: str) -> str:
-    """Hides the first three and the last two of a document's 11 digits."""
-    return f"***.{document[3:6]}.{document[6:9]}-**"

@@ -19,6 +19,8 @@ COPY_SIZE_MIN = 200
 # row that a concurrent equal call has just inserted, which DO NOTHING and a SELECT would both miss.
 # The journal's row comes with the orders, in the same statement: one for the whole group. Lines come as array literals, since arrays of
 # arrays must be of one length. Only orders that existed are answered as rows; of the others the caller knows all but the time.
+# Whoever was anonymized since the customers were asked for is taken in without a name. Looking there also holds up the anonymization until
+# this has committed: it finds the orders then.
 INSERT = """
 WITH placed AS (
     INSERT INTO orders (
@@ -26,8 +28,10 @@ WITH placed AS (
         stock_left
     )
     SELECT
-        id, customer_id, request_id, fingerprint, customer_name, masked_document, disc_ids::uuid[], quantities::integer[],
-        status, reason, stock_left::bigint[]
+        id, customer_id, request_id, fingerprint,
+        CASE WHEN gone.customer_id IS NULL THEN customer_name ELSE '' END,
+        CASE WHEN gone.customer_id IS NULL THEN masked_document ELSE '' END,
+        disc_ids::uuid[], quantities::integer[], status, reason, stock_left::bigint[]
     FROM unnest(
         $1::uuid[], $2::uuid[], $3::text[], $4::bytea[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[], $10::text[],
         $11::text[]
@@ -35,6 +39,7 @@ WITH placed AS (
         id, customer_id, request_id, fingerprint, customer_name, masked_document, disc_ids, quantities, status, reason,
         stock_left
     )
+    LEFT JOIN anonymized_customers AS gone USING (customer_id)
     ORDER BY id
     ON CONFLICT (id) DO UPDATE SET attempts = orders.attempts + 1
     RETURNING id, status, attempts, CASE WHEN attempts > 1 THEN orders END AS found
@@ -49,12 +54,21 @@ SELECT now() AS insert_time, (existing.found).*, NULL::uuid AS work_id
 FROM (VALUES (1)) AS always LEFT JOIN placed AS existing ON existing.attempts > 1
 """
 
+# Of the orders that were copied: whether one is of a customer who was anonymized meanwhile, as above. Then none is taken in this way.
+COPIED = """
+SELECT now() AS insert_time, EXISTS (SELECT FROM anonymized_customers WHERE customer_id = ANY ($1::uuid[])) AS holds_gone
+"""
+
 # The journal's row of orders that were copied.
 OPEN = """
 INSERT INTO open_work (id, order_ids, next_attempt_time, trace_parent)
 SELECT $1, $2::uuid[], now() + $3 * interval '1 second', $4::text
 WHERE cardinality($2::uuid[]) > 0
 """
+
+
+class _CustomerGone(Exception):
+    """One of the customers was anonymized meanwhile."""
 
 
 class OrderIntake:
@@ -88,20 +102,25 @@ class OrderIntake:
         return taken_in
 
     async def _copy(self, placements: Sequence[Placement], work_id: UUID) -> datetime | None:
-        """Takes in orders of which none exists; answers None, with nothing done, if one does."""
+        """Takes in orders of which none exists; answers None, with nothing done, if one does, or is of a customer who is gone."""
         records = [new_row(placement) for placement in placements]
         pending = [row.id for row in records if row.status is OrderStatus.PENDING]
+
+        customer_ids = list({row.customer_id for row in records})
 
         async def copy(connection: Connection) -> datetime:
             async with connection.transaction():
                 await connection.copy_records_to_table("orders", columns=NewRow._fields, records=records)
                 await connection.execute(OPEN, work_id, pending, self._recovery_age_s, tracing.trace_parent())
-                insert_time: datetime = await connection.fetchval("SELECT now()")
+                [copied] = await connection.fetch(COPIED, customer_ids)
+                if copied["holds_gone"]:
+                    raise _CustomerGone
+            insert_time: datetime = copied["insert_time"]
             return insert_time
 
         try:
             return await self._database.run(copy)
-        except asyncpg.UniqueViolationError:
+        except (asyncpg.UniqueViolationError, _CustomerGone):
             return None
 
     async def _insert(self, placements: Sequence[Placement], work_id: UUID) -> list[asyncpg.Record]:

@@ -30,7 +30,7 @@ class OrderStatus(StrEnum):
     @property
     def is_open(self) -> bool:
         """Whether somebody has still to drive the order on."""
-        return self in {OrderStatus.PENDING, OrderStatus.CANCELLING}
+        return self is OrderStatus.PENDING or self is OrderStatus.CANCELLING
 
 
 class OrderMode(StrEnum):
@@ -140,7 +140,7 @@ class Order(NamedTuple):
     customer_name: str
     masked_document: str
     fingerprint: bytes
-    lines: Sequence[OrderLine]
+    lines: tuple[OrderLine, ...]
     total_cents: int
     status: OrderStatus
     reason: RejectionReason | None
@@ -162,7 +162,7 @@ class Order(NamedTuple):
         """The discs in the order in which everybody locks them."""
         return [line.disc_id for line in self.lines]
 
-    def confirmed(self, lines: Sequence[OrderLine], total_cents: int, update_time: datetime) -> "Order":
+    def confirmed(self, lines: tuple[OrderLine, ...], total_cents: int, update_time: datetime) -> "Order":
         """This order with its copies sold. What most orders come to: written out, it takes a third of `_replace`'s time."""
         return Order(
             self.id,
@@ -193,7 +193,7 @@ class SoldLine(NamedTuple):
 class Reserved(NamedTuple):
     """The catalog holds the copies; lines in the order of the order's own."""
 
-    lines: Sequence[SoldLine]
+    lines: tuple[SoldLine, ...]
 
 
 class Refused(NamedTuple):

@@ -33,9 +33,12 @@ WITH draft AS (
         partition
     )
     SELECT
-        id, customer_id, request_id, fingerprint, customer_name, masked_document, disc_ids::uuid[], quantities::integer[],
-        status, reason, partition
+        id, customer_id, request_id, fingerprint,
+        CASE WHEN gone.customer_id IS NULL THEN customer_name ELSE '' END,
+        CASE WHEN gone.customer_id IS NULL THEN masked_document ELSE '' END,
+        disc_ids::uuid[], quantities::integer[], status, reason, partition
     FROM draft
+    LEFT JOIN anonymized_customers AS gone USING (customer_id)
     ORDER BY id
     ON CONFLICT (id) DO UPDATE SET attempts = orders.attempts + 1
     RETURNING id, status, attempts, CASE WHEN attempts > 1 THEN orders END AS found

@@ -14,10 +14,12 @@ from order_service.model import (
     Refused,
     RejectionReason,
     Reserved,
+    SoldLine,
 )
+from service_runtime.quantities import Lines
 
-# Distinct texts of orders that are written at about the same time, most of which are for the same few discs.
-TEXTS_KEPT_MAX = 256
+# What orders of about the same time have in common is put together once: most of them are for the same few discs.
+LINES_KEPT_MAX = 1_024
 
 
 def array_literal(values: Iterable[object]) -> str:
@@ -25,8 +27,7 @@ def array_literal(values: Iterable[object]) -> str:
     return "{" + ",".join(map(str, values)) + "}"
 
 
-@lru_cache(maxsize=TEXTS_KEPT_MAX)
-def text_array_literal(values: tuple[str, ...]) -> str:
+def text_array_literal(values: Iterable[str]) -> str:
     """Writes a PostgreSQL array of texts (PostgreSQL manual, 8.15.6)."""
     return array_literal('"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"' for value in values)
 
@@ -79,9 +80,9 @@ def new_order(
     """The order that an insert has made; work_id is its row's in the journal, partition where it waits in the queue."""
     draft, customer, stock_left = placement
     reason = _first_reason(placement)
-    lines = list(map(OrderLine, *draft.lines))
+    lines = new_lines(draft.lines)
     if reason is RejectionReason.OUT_OF_STOCK:
-        lines = [line._replace(stock_left=stock_left) for line in lines]
+        lines = tuple([line._replace(stock_left=stock_left) for line in lines])
     return Order(
         id=draft.order_id,
         request_id=draft.request_id,
@@ -101,6 +102,12 @@ def new_order(
     )
 
 
+@lru_cache(maxsize=LINES_KEPT_MAX)
+def new_lines(asked: Lines) -> tuple[OrderLine, ...]:
+    """The lines of an order that is not decided."""
+    return tuple(map(OrderLine, *asked))
+
+
 def _first_reason(placement: Placement) -> RejectionReason | None:
     """Why an order is rejected as soon as it is taken in."""
     if not placement.customer.active:
@@ -111,17 +118,8 @@ def _first_reason(placement: Placement) -> RejectionReason | None:
 def decision_row(order: Order, answer: Reserved | Refused) -> tuple[object, ...]:
     """What is written for an order that is decided."""
     if isinstance(answer, Reserved):
-        return (
-            order.id,
-            OrderStatus.CONFIRMED,
-            None,
-            text_array_literal(tuple([line.name for line in answer.lines])),
-            text_array_literal(tuple([line.artist for line in answer.lines])),
-            array_literal([line.price_cents for line in answer.lines]),
-            _total_cents(order, answer),
-            None,
-            None,
-        )
+        sale = _sale(order.lines, answer.lines)
+        return (order.id, OrderStatus.CONFIRMED, None, *sale.columns, sale.total_cents, None, None)
     left = off_sale = None
     if answer.reason is RejectionReason.OUT_OF_STOCK:
         left = array_literal([answer.stock_left[disc_id] for disc_id in order.disc_ids])
@@ -133,27 +131,42 @@ def decision_row(order: Order, answer: Reserved | Refused) -> tuple[object, ...]
 def decided_order(order: Order, answer: Reserved | Refused, decide_time: datetime) -> Order:
     """The order that a decision has made of a pending one."""
     if isinstance(answer, Reserved):
-        lines = [
-            OrderLine(line.disc_id, line.quantity, sold.name, sold.artist, sold.price_cents)
-            for line, sold in zip(order.lines, answer.lines, strict=True)
-        ]
-        return order.confirmed(lines, _total_cents(order, answer), decide_time)
+        sale = _sale(order.lines, answer.lines)
+        return order.confirmed(sale.lines, sale.total_cents, decide_time)
     rejected = order._replace(status=OrderStatus.REJECTED, reason=answer.reason, update_time=decide_time)
     if answer.reason is not RejectionReason.OUT_OF_STOCK:
         return rejected._replace(refused_disc_ids=tuple(answer.disc_ids))
-    lines = [line._replace(stock_left=answer.stock_left[line.disc_id]) for line in order.lines]
+    lines = tuple([line._replace(stock_left=answer.stock_left[line.disc_id]) for line in order.lines])
     return rejected._replace(lines=lines)
 
 
-def _total_cents(order: Order, answer: Reserved) -> int:
-    return sum([line.quantity * sold.price_cents for line, sold in zip(order.lines, answer.lines, strict=True)])
+class _Sale(NamedTuple):
+    """What an order's lines come to once they are sold; columns are names, artists and prices, as literals."""
+
+    lines: tuple[OrderLine, ...]
+    total_cents: int
+    columns: tuple[str, str, str]
+
+
+@lru_cache(maxsize=LINES_KEPT_MAX)
+def _sale(lines: tuple[OrderLine, ...], sold: tuple[SoldLine, ...]) -> _Sale:
+    pairs = list(zip(lines, sold, strict=True))
+    return _Sale(
+        lines=tuple([OrderLine(line.disc_id, line.quantity, *disc) for line, disc in pairs]),
+        total_cents=sum(line.quantity * disc.price_cents for line, disc in pairs),
+        columns=(
+            text_array_literal(disc.name for disc in sold),
+            text_array_literal(disc.artist for disc in sold),
+            array_literal(disc.price_cents for disc in sold),
+        ),
+    )
 
 
 def order_from_row(row: Any) -> Order:
     """Reads an order back; the row has a column work_id as well."""
     nothing = [None] * len(row["disc_ids"])
     columns = (row[column] or nothing for column in ("names", "artists", "prices_cents", "stock_left", "returned"))
-    lines = [OrderLine(*line) for line in zip(row["disc_ids"], row["quantities"], *columns, strict=True)]
+    lines = tuple([OrderLine(*line) for line in zip(row["disc_ids"], row["quantities"], *columns, strict=True)])
     return Order(
         id=row["id"],
         request_id=row["request_id"],

@@ -6,6 +6,7 @@ from typing import Any
 import grpc
 
 from order_service import batch_mapping, mapping, return_mapping, search_mapping
+from order_service.anonymizing import OrderAnonymization
 from order_service.audit import StockAudit
 from order_service.batch import BatchPlacement
 from order_service.cancellation import OrderCancellation
@@ -36,6 +37,7 @@ class OrderServicer(order_pb2_grpc.OrderServiceServicer):
         watching: OrderWatching,
         search: OrderSearch,
         audit: StockAudit,
+        anonymization: OrderAnonymization,
         page_limits: PageLimits,
         call_timeout_s: float,
     ) -> None:
@@ -47,6 +49,7 @@ class OrderServicer(order_pb2_grpc.OrderServiceServicer):
         self._watching = watching
         self._search = search
         self._audit = audit
+        self._anonymization = anonymization
         self._page_limits = page_limits
         self._call_timeout_s = call_timeout_s
 
@@ -97,6 +100,13 @@ class OrderServicer(order_pb2_grpc.OrderServiceServicer):
         disc_ids = mapping.audit_from_proto(request)
         async for audit in self._audit.audit(disc_ids):
             yield mapping.audit_to_proto(audit)
+
+    async def AnonymizeCustomer(
+        self, request: order_pb2.AnonymizeCustomerRequest, context: Context
+    ) -> order_pb2.AnonymizeCustomerResponse:
+        customer_id = mapping.customer_id_from_proto(request)
+        await self._anonymization.anonymize(customer_id, self._deadline(context))
+        return order_pb2.AnonymizeCustomerResponse()
 
     def _deadline(self, context: Context) -> Deadline:
         return Deadline.of_call(context, at_most_s=self._call_timeout_s)

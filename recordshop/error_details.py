@@ -15,7 +15,9 @@ DOMAIN = "recordshop"
 
 CLASS_BY_REASON = MappingProxyType(
     {
+        "ANONYMIZATION_PENDING": errors.AnonymizationPending,
         "CONFLICT_RETRIES_EXHAUSTED": errors.ConflictRetriesExhausted,
+        "CUSTOMER_ANONYMIZED": errors.CustomerAnonymized,
         "CUSTOMER_EXISTS": errors.CustomerExists,
         "CUSTOMER_INACTIVE": errors.CustomerInactive,
         "CUSTOMER_NOT_FOUND": errors.CustomerNotFound,

@@ -133,6 +133,10 @@ class CustomerInactive(FailedPrecondition):
     """The customer may not place orders. The order is rejected, and stays so."""
 
 
+class CustomerAnonymized(FailedPrecondition):
+    """The person was removed from the customer, for ever."""
+
+
 class OrderNotCancellable(FailedPrecondition):
     """The order was rejected, or cancelled before, so that there is nothing to give back."""
 
@@ -244,6 +248,10 @@ class OrderCancelling(Unavailable):
 
 class OrderReturning(Unavailable):
     """The return may have been taken in, and is carried out without the caller then: ask again with the same request_id."""
+
+
+class AnonymizationPending(Unavailable):
+    """The person is gone from the customer, and will be from the orders, without the caller: ask again to learn when."""
 
 
 class DeadlineExceeded(ShopError):

@@ -42,6 +42,12 @@ def owner() -> UUID | None:
     return None if caller is None else caller.customer_id
 
 
+def is_service() -> bool:
+    """Whether a service calls, by its certificate, and no person; not where nobody asks who calls."""
+    caller = _caller.get()
+    return caller is not None and caller.kind.startswith(SERVICE_PREFIX)
+
+
 def caller_name() -> str:
     """The name of the call's caller; empty where nobody asks, or as long as nobody knows."""
     caller = _caller.get()

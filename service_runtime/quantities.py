@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import NamedTuple
 from uuid import UUID
 
@@ -9,26 +10,48 @@ from service_runtime.uuids import uuid_from_text
 from service_runtime.validation import Fields
 
 FINGERPRINT_LENGTH_BYTES = 16
+# Most of what is asked for at about the same time is the same: one copy of a disc that everybody wants.
+LINES_KEPT_MAX = 1_024
 
 
 class Lines(NamedTuple):
     """What is asked for: each id once, in the order in which everybody locks them, and a quantity for each."""
 
-    ids: Sequence[UUID]
-    quantities: Sequence[int]
+    ids: tuple[UUID, ...]
+    quantities: tuple[int, ...]
 
     def fingerprint(self) -> bytes:
         """Tells these lines from others under the same id: 16 bytes of SHA-256 over the lines in their order."""
-        content = b""
-        for line_id, quantity in zip(self.ids, self.quantities, strict=True):
-            content += line_id.bytes + quantity.to_bytes(4, "big")
-        return hashlib.sha256(content).digest()[:FINGERPRINT_LENGTH_BYTES]
+        return _fingerprint(self)
+
+
+@lru_cache(maxsize=LINES_KEPT_MAX)
+def _fingerprint(lines: Lines) -> bytes:
+    content = b""
+    for line_id, quantity in zip(lines.ids, lines.quantities, strict=True):
+        content += line_id.bytes + quantity.to_bytes(4, "big")
+    return hashlib.sha256(content).digest()[:FINGERPRINT_LENGTH_BYTES]
 
 
 def read_lines(
     fields: Fields, lines: Sequence[tuple[str, int]], *, id_name: str, lines_max: int, quantity_max: int
 ) -> Lines:
     """Reads the request's `lines`, each (id, quantity), and adds up those of one id; the bound holds for the sum too."""
+    asked = tuple(lines)
+    # Bad lines are read once more, by who tells them apart.
+    return _good_lines(asked, lines_max, quantity_max) or _read_lines(fields, asked, id_name, lines_max, quantity_max)
+
+
+@lru_cache(maxsize=LINES_KEPT_MAX)
+def _good_lines(lines: Sequence[tuple[str, int]], lines_max: int, quantity_max: int) -> Lines | None:
+    fields = Fields()
+    good = _read_lines(fields, lines, "id", lines_max, quantity_max)
+    return None if fields.are_bad else good
+
+
+def _read_lines(
+    fields: Fields, lines: Sequence[tuple[str, int]], id_name: str, lines_max: int, quantity_max: int
+) -> Lines:
     if not 1 <= len(lines) <= lines_max:
         fields.bad("lines", f"must have 1 to {lines_max} entries")
         return Lines((), ())

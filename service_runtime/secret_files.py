@@ -28,14 +28,19 @@ Secret = Annotated[SecretStr, BeforeValidator(_or_its_fault)]
 
 
 def with_secrets_read(fields: Mapping[str, FieldInfo], given: Mapping[str, Any]) -> dict[str, Any]:
-    """Puts the content of `<name>_file` where `<name>` was not given, or a Fault: both are given, or none, or the file is not good."""
-    secrets = [name for name, field in fields.items() if field.annotation is SecretStr and name + SUFFIX in fields]
-    return {**given, **{name: _secret(name.upper(), given.get(name), given.get(name + SUFFIX)) for name in secrets}}
+    """Puts the content of `<name>_file` where `<name>` is missing, or a Fault: both are given, or neither that is needed, or a bad file."""
+    read = dict(given)
+    for name, field in fields.items():
+        if field.annotation is SecretStr and name + SUFFIX in fields:
+            secret = _secret(name.upper(), given.get(name), given.get(name + SUFFIX), is_needed=field.is_required())
+            read |= {} if secret is None else {name: secret}
+    return read
 
 
-def _secret(variable: str, value: Any, path: Any) -> Any:
+def _secret(variable: str, value: Any, path: Any, *, is_needed: bool) -> Any:
     if path is None:
-        return Fault(f"{variable} is missing: give it, or {variable}_FILE") if value is None else value
+        missing = Fault(f"{variable} is missing: give it, or {variable}_FILE")
+        return missing if value is None and is_needed else value
     if value:
         return Fault(f"{variable} and {variable}_FILE are both given: leave one out")
     try:

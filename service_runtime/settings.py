@@ -3,7 +3,7 @@
 import sys
 from typing import Annotated, Any, ClassVar, Literal, Self, TypeVar
 
-from pydantic import Field, FilePath, StringConstraints, ValidationError, field_validator, model_validator
+from pydantic import Field, FilePath, SecretStr, StringConstraints, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from service_runtime import lockdown
@@ -246,7 +246,7 @@ class CreateSettings(FairnessSettings):
 class TracingSettings(DocumentedSettings):
     """Whether and how a service traces: OpenTelemetry's own variables, of which an empty one counts as unset.
 
-    The SDK reads further ones by itself, such as OTEL_SERVICE_NAME, OTEL_RESOURCE_ATTRIBUTES and OTEL_EXPORTER_OTLP_HEADERS.
+    The SDK reads further ones by itself, such as OTEL_SERVICE_NAME and OTEL_RESOURCE_ATTRIBUTES.
     """
 
     otel_exporter_otlp_endpoint: str = ""
@@ -255,6 +255,10 @@ class TracingSettings(DocumentedSettings):
     """The same for traces alone, where other telemetry goes elsewhere."""
     otel_exporter_otlp_protocol: Literal["grpc"] = "grpc"
     """How traces are sent; the services speak OTLP over gRPC only."""
+    otel_exporter_otlp_headers: Secret = SecretStr("")
+    """What the collector is told with each call, such as `authorization=Bearer ...`, separated by commas. It is never logged."""
+    otel_exporter_otlp_headers_file: FilePath | None = None
+    """A file that holds them, in place of OTEL_EXPORTER_OTLP_HEADERS. Read at the start."""
     otel_traces_exporter: Literal["otlp", "none"] = "otlp"
     """`none` leaves tracing off although an endpoint is named."""
     otel_sdk_disabled: bool = False

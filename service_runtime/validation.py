@@ -30,6 +30,11 @@ class Fields:
         """Notes that a field is bad."""
         self._violations.append(Violation(field, description))
 
+    @property
+    def are_bad(self) -> bool:
+        """Whether anything was noted."""
+        return bool(self._violations)
+
     def raise_if_bad(self) -> None:
         """Raises InvalidArgument with all that was noted."""
         if self._violations:

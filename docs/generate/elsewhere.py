@@ -65,21 +65,9 @@ COMPOSE = (
     ),
     Variable("OTEL_TRACES_SAMPLER", "`parentbased_always_on`", "Which calls all services trace."),
     Variable("OTEL_TRACES_SAMPLER_ARG", "`1`", "The share of calls that a `traceidratio` sampler chooses."),
-    Variable("POSTGRES_ADMIN_PASSWORD", "not shown", "The superuser's password, as of the first start."),
-    Variable("CATALOG_OWNER_PASSWORD", "not shown", "The password of the role that owns the catalog's tables."),
-    Variable("CATALOG_SERVICE_PASSWORD", "not shown", "The password of the catalog's role."),
-    Variable("CUSTOMER_OWNER_PASSWORD", "not shown", "The password of the role that owns the customers' tables."),
-    Variable("CUSTOMER_SERVICE_PASSWORD", "not shown", "The password of the customer service's role."),
-    Variable("ORDER_OWNER_PASSWORD", "not shown", "The password of the role that owns the orders' tables."),
-    Variable("ORDER_SERVICE_PASSWORD", "not shown", "The password of the order service's role."),
     Variable("PROMETHEUS_PORT", "`9090`", "Profile `observability`: Prometheus' port on 127.0.0.1."),
     Variable("GRAFANA_PORT", "`3000`", "Profile `observability`: Grafana's port on 127.0.0.1."),
     Variable("JAEGER_PORT", "`16686`", "Profile `observability`: the port of Jaeger's pages on 127.0.0.1."),
-    Variable(
-        "MONITOR_PASSWORD",
-        "not shown",
-        "Profile `observability`: the password of the role that reads PostgreSQL's statistics.",
-    ),
 )
 
 # Under each heading a sentence, and the variables.

@@ -49,7 +49,11 @@ async def running_tracer(service: str, settings: TracingSettings, *, worker: int
         span_limits=SpanLimits(max_links=settings.otel_span_link_count_limit),
         shutdown_on_exit=False,
     )
-    exporter = OTLPSpanExporter(timeout=settings.otel_exporter_otlp_timeout, channel_options=CHANNEL_OPTIONS)
+    exporter = OTLPSpanExporter(
+        headers=settings.otel_exporter_otlp_headers.get_secret_value() or None,
+        timeout=settings.otel_exporter_otlp_timeout,
+        channel_options=CHANNEL_OPTIONS,
+    )
     provider.add_span_processor(
         BatchSpanProcessor(
             exporter,

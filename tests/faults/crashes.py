@@ -92,4 +92,6 @@ RETURN_ANSWERING = (
     ReturnCrash("catalog.returned", OnDisk("CONFIRMED", "RESERVED", 1, (0, 2)), "CONFIRMED"),
     ReturnCrash("catalog.returned", OnDisk("CONFIRMED", "RESERVED", 1, (0, 5)), "CANCELLED"),
 )
+# The customer service dies in AnonymizeCustomer: the orders do not know of it yet, or know it already. No order changes its status.
+ANONYMIZING = ("customer.anonymized", "customer.orders_anonymized")
 ALL = (*PLACING, *CANCELLING, *RECOVERING, *ANSWERING, *RETURNING, *RETURN_RECOVERING, *RETURN_ANSWERING)

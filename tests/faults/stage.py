@@ -14,7 +14,7 @@ from local_shop.ports import free_port
 from local_shop.postgres import LocalPostgres
 from local_shop.process_logs import FileLog
 from local_shop.processes import ServiceProcess
-from local_shop.shop import LocalShop, ShopOptions
+from local_shop.shop import SERVICES, LocalShop, ShopOptions
 from order_service.model import order_id_for
 from recordshop.catalog.v1 import stock_pb2
 from recordshop.channels import open_channel
@@ -50,12 +50,18 @@ SETTINGS = {
     "QUEUE_LEASE_S": "1",
     "QUEUE_POLL_S": "0.1",
 }
+HASTY_ANONYMIZATION = {
+    "ORDER_TIMEOUT_S": "1.5",
+    "ANONYMIZATION_INTERVAL_S": "0.1",
+    "ANONYMIZATION_LEASE_S": "0.5",
+    "ANONYMIZATION_BACKOFF_MAX_S": "1",
+}
 
 Lines = Mapping[str, int]
 
 
 class Stage:
-    """Three processes, two of them with their failpoints wired; a patient client of theirs; and their books."""
+    """Three processes with their failpoints wired; a patient client of theirs; and their books."""
 
     def __init__(
         self, *, shop: OpenedShop, client: RecordShop, failpoints: Failpoints, books: Books, customer_id: str
@@ -268,7 +274,7 @@ async def open_stage(
     catalog: Mapping[str, str] | None = None,
     **settings: str,
 ) -> AsyncIterator[Stage]:
-    """Starts a shop on these databases (by service), with failpoints in the catalog and in the order service.
+    """Starts a shop on these databases (by service), with failpoints in all of its services.
 
     `catalog` are further settings of the catalog, `settings` of the order service.
     """
@@ -277,8 +283,12 @@ async def open_stage(
         wired = {SOCKET_VARIABLE: str(failpoints.socket)}
         options = ShopOptions(
             databases=databases,
-            settings={"catalog": {**wired, **(catalog or {})}, "order": {**SETTINGS, **wired, **settings}},
-            programs={name: ("-m", "tests.faults.entry", f"{name}_service") for name in ("catalog", "order")},
+            settings={
+                "catalog": {**wired, **(catalog or {})},
+                "customer": {**HASTY_ANONYMIZATION, **wired},
+                "order": {**SETTINGS, **wired, **settings},
+            },
+            programs={name: ("-m", "tests.faults.entry", f"{name}_service") for name in SERVICES},
             log_of=lambda service: FileLog(folder / f"faults-{service}.log"),
         )
         local = stack.enter_context(LocalShop(server, passwords, options))

@@ -28,7 +28,7 @@ LAYERS = (
     ("__main__",),
     ("servicer",),
     ("*mapping",),
-    ("audit", "backlog", "batch", "cancellation", "queue_worker", "recovery", "streams"),
+    ("anonymization", "audit", "backlog", "batch", "cancellation", "queue_worker", "recovery", "streams"),
     ("admission", "fair_lane", "hybrid", "lanes", "placement", "registration", "returning", "taking", "watching"),
     ("guarded_catalog", "processing", "return_processing"),
     (
@@ -38,6 +38,8 @@ LAYERS = (
         "*_client",
         "*_search",
         "*_lines",
+        "anonymizations",
+        "anonymizing",
         "atomic",
         "changes",
         "deciding",
@@ -52,6 +54,7 @@ LAYERS = (
         "queue_leases",
         "reservations",
         "returns",
+        "sealing",
     ),
     (
         "settings",
@@ -62,6 +65,7 @@ LAYERS = (
         "sold_out",
         "errors",
         "cpf",
+        "documents",
         "merge",
         "__init__",
         "access",

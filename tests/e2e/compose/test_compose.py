@@ -25,6 +25,7 @@ ROOT = Path(__file__).parents[3]
 JOHN_DOE = "0e92cf1e-7bc4-4f9e-8eb6-3c88627efecb"
 WE_ARE_REACTIVE = "bcd8a0e9-dc0a-4ae7-a783-458542e2cc39"
 SERVICES = ("catalog", "customer", "order")
+ONE_SHOTS = ("secrets", "roles", "migrate", "seed")
 PORT_VARIABLES = tuple(f"{service.upper()}_PORT" for service in SERVICES)
 SHOP_UID = "10001"
 # What somebody who got in would look for.
@@ -52,6 +53,18 @@ ENGINE_TIMEOUT_S = 20.0
 UP_TIMEOUT_S = 600.0
 COMMAND_TIMEOUT_S = 120.0
 CALL_TIMEOUT_S = 20.0
+SECRET_LENGTH_MIN = 32
+SECRETS_OF_CUSTOMERS = ("password", "document.key")
+SHOW_SECRETS = """
+import json
+from pathlib import Path
+print(json.dumps({path.name: path.read_text() for path in Path("/secrets").iterdir()}))
+"""
+SHOW_PROCESSES = """
+from pathlib import Path
+for path in [*Path("/proc").glob("[0-9]*/environ"), *Path("/proc").glob("[0-9]*/cmdline")]:
+    print(path.read_bytes())
+"""
 
 pytestmark = pytest.mark.timeout(UP_TIMEOUT_S + 300)
 
@@ -165,7 +178,7 @@ async def test_an_order_is_placed_and_read_back_and_the_audit_agrees(client: Rec
 
 def test_no_container_is_root_or_can_write_or_has_a_capability_or_all_of_the_machine(composed: ComposedShop) -> None:
     containers = composed.containers()
-    assert set(containers) == {"postgres", "roles", "migrate", "seed", *SERVICES}
+    assert set(containers) == {"postgres", *ONE_SHOTS, *SERVICES}
     for service, container in containers.items():
         host = container["HostConfig"]
         assert host["ReadonlyRootfs"], service
@@ -176,6 +189,17 @@ def test_no_container_is_root_or_can_write_or_has_a_capability_or_all_of_the_mac
         assert host["Memory"] > 0, service
         assert container["Config"]["User"] in ("10001:10001", "postgres"), service
     assert composed.compose("exec", "-T", "postgres", "id", "-u").strip() != "0"
+
+
+def test_no_containers_environment_or_command_shows_a_secret(composed: ComposedShop) -> None:
+    kept = json.loads(composed.compose("exec", "-T", "customer", "python", "-c", SHOW_SECRETS))
+    secrets = [*kept.values(), composed.compose("exec", "-T", "postgres", "cat", "/secrets/postgres").strip()]
+    assert len(secrets) == len(SECRETS_OF_CUSTOMERS) + 1
+    assert all(len(secret) >= SECRET_LENGTH_MIN for secret in secrets)
+    containers = composed.docker("inspect", *composed.compose("ps", "--all", "--quiet").split())
+    running = [composed.compose("top", service) for service in ("postgres", *SERVICES)]
+    inside = [composed.compose("exec", "-T", service, "python", "-c", SHOW_PROCESSES) for service in SERVICES]
+    assert not [secret for secret in secrets for text in (containers, *running, *inside) if secret in text]
 
 
 @pytest.mark.parametrize("service", SERVICES)
@@ -233,7 +257,7 @@ async def test_orders_outlive_a_stop_in_which_each_service_ends_well(
     order = await client.create_order(JOHN_DOE, {WE_ARE_REACTIVE: 1}, timeout_s=CALL_TIMEOUT_S)
     composed.compose("stop")
     assert {service: found["State"]["ExitCode"] for service, found in composed.containers().items()} == dict.fromkeys(
-        ("postgres", "roles", "migrate", "seed", *SERVICES), 0
+        ("postgres", *ONE_SHOTS, *SERVICES), 0
     )
     composed.up()
     assert await client.get_order(order.id, timeout_s=CALL_TIMEOUT_S) == order

@@ -47,7 +47,7 @@ async def test_a_reserve_that_meets_a_denial_on_its_way_takes_nothing(
     stock: StockRoom, make_disc: Any, catalog_admin: Any
 ) -> None:
     disc, reservation_id = (await make_disc(stock=1)).id, new_id()
-    lines = Lines([UUID(disc)], [2])
+    lines = Lines((UUID(disc),), (2,))
     async with catalog_admin.transaction():
         await catalog_admin.fetch(DENY, lines.ids, [UUID(reservation_id)], lines.quantities, [lines.fingerprint()])
         await stock.adjust(disc, 10)

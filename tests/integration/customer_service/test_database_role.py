@@ -6,11 +6,11 @@ import asyncpg
 import pytest
 
 from tests.conftest import ProvisionedPostgres
-from tests.integration.customer_service.people import new_document
+from tests.integration.customer_service.people import documents, new_document
 
 INSERT = """
-INSERT INTO customers (id, document, name, birth_date, email, phone, created_fingerprint)
-VALUES ($1, $2, 'Ana Souza', '1984-11-05', 'ana@example.com', '190', sha256('content'))
+INSERT INTO customers (id, document_hash, sealed_document, name, birth_date, email, phone, created_fingerprint)
+VALUES ($1, $2, decode(repeat('00', 43), 'hex'), 'Ana Souza', '1984-11-05', 'ana@example.com', '190', sha256('content'))
 """
 
 
@@ -20,6 +20,10 @@ VALUES ($1, $2, 'Ana Souza', '1984-11-05', 'ana@example.com', '190', sha256('con
         "DELETE FROM customers",
         "TRUNCATE customers",
         "UPDATE customers SET id = gen_random_uuid()",
+        "UPDATE customers SET document = '52998224725'",
+        "UPDATE customers SET anonymize_time = now()",
+        "INSERT INTO customers (id, document) VALUES (gen_random_uuid(), '52998224725')",
+        "INSERT INTO pending_anonymizations (customer_id, next_attempt_time) VALUES (gen_random_uuid(), now())",
         "UPDATE customers SET created_fingerprint = sha256('other content')",
         "UPDATE customers SET create_time = now()",
         "DROP TABLE customers",
@@ -47,10 +51,11 @@ async def test_the_service_may_not(as_service: asyncpg.Connection, statement: st
 
 async def test_the_service_may_add_read_and_edit_customers(as_service: asyncpg.Connection) -> None:
     customer_id = uuid4()
-    await as_service.execute(INSERT, customer_id, new_document())
+    await as_service.execute(INSERT, customer_id, documents().hash(new_document()))
     edit = """
     UPDATE customers SET
-        document = document, name = name, birth_date = birth_date, email = email, phone = phone, active = false,
+        document_hash = document_hash, sealed_document = sealed_document,
+        name = name, birth_date = birth_date, email = email, phone = phone, active = false,
         version = version + 1, update_time = now()
     WHERE id = $1
     """

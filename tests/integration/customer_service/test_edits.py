@@ -16,7 +16,7 @@ from customer_service.repository import CustomerRepository
 from recordshop.customer.v1.customer_pb2 import BatchGetCustomersRequest, BatchGetCustomersResponse, Customer
 from service_runtime.database import Database
 from tests.conftest import ProvisionedPostgres
-from tests.integration.customer_service.people import created, new_document, update
+from tests.integration.customer_service.people import created, documents, new_document, update
 from tests.integration.refusals import refusal_of
 
 RENAME = "UPDATE customers SET name = $2 WHERE id = $1"
@@ -30,9 +30,9 @@ EDITS_MAX = 1_000
 
 
 @pytest.fixture
-async def as_service(postgres: ProvisionedPostgres) -> AsyncIterator[asyncpg.Connection]:
-    """A connection to the service's own database, with its rights."""
-    connection = await asyncpg.connect(postgres.dsn("customer", "customer_service"), timeout=10)
+async def past_the_service(postgres: ProvisionedPostgres) -> AsyncIterator[asyncpg.Connection]:
+    """A connection to the service's own database, with its owner's rights."""
+    connection = await asyncpg.connect(postgres.dsn("customer", "customer_owner"), timeout=10)
     yield connection
     await connection.close(timeout=10)
 
@@ -63,11 +63,11 @@ async def test_an_edit_is_told_to_whoever_looked_before_it_as_it_is_now(customer
 
 
 async def test_an_edit_that_was_under_way_when_somebody_looked_is_told_after_it(
-    customers: Any, as_service: asyncpg.Connection
+    customers: Any, past_the_service: asyncpg.Connection
 ) -> None:
     customer = await created(customers)
-    async with as_service.transaction():
-        await as_service.execute(RENAME, UUID(customer.id), "Ana Lima")
+    async with past_the_service.transaction():
+        await past_the_service.execute(RENAME, UUID(customer.id), "Ana Lima")
         # Later transactions come and go, and somebody looks.
         await created(customers)
         token = await token_now(customers)
@@ -89,7 +89,7 @@ async def test_an_edit_right_after_the_customers_were_read_is_told_the_next_time
             await as_owner.execute(RENAME, customer_id, "Ana Lima")
             return read
 
-    edits = CustomerEdits(database=database, customers=EditedWhenRead(database=database))
+    edits = CustomerEdits(database=database, customers=EditedWhenRead(database=database, documents=documents()))
     first = await edits.read(CustomerBatch(ids=[customer_id], skip_missing=True, since=NOTHING_KEPT))
     assert first.edits is not None
     second = await edits.read(CustomerBatch(ids=[], skip_missing=True, since=first.edits.now))
@@ -131,12 +131,12 @@ async def test_who_keeps_nobody_is_told_where_to_begin(customers: Any) -> None:
 
 @pytest.mark.parametrize("many", [EDITS_MAX, EDITS_MAX + 1])
 async def test_more_than_a_thousand_edits_are_not_told(
-    customers: Any, as_service: asyncpg.Connection, many: int
+    customers: Any, past_the_service: asyncpg.Connection, many: int
 ) -> None:
     ids = [uuid4() for _ in range(many)]
-    await as_service.execute(ADD_MANY, ids, [new_document() for _ in ids])
+    await past_the_service.execute(ADD_MANY, ids, [new_document() for _ in ids])
     token = await token_now(customers)
-    await as_service.execute(EDIT_MANY, ids)
+    await past_the_service.execute(EDIT_MANY, ids)
     answer = await sync(customers, token)
     assert answer.sync_lost == (many > EDITS_MAX)
     assert len(answer.edited_customers) == (0 if answer.sync_lost else many)

@@ -12,6 +12,7 @@ from uuid import UUID, uuid4
 import asyncpg
 import pytest
 
+from customer_service.documents import Documents
 from customer_service.model import CustomerEdit, CustomerFilter, CustomerQuery
 from customer_service.repository import CustomerRepository
 from local_shop.copies import copy_databases, drop_databases
@@ -28,13 +29,26 @@ PLAN_MODES = ("force_generic_plan", "force_custom_plan")
 
 # One in a hundred is inactive.
 FILL = """
-INSERT INTO customers (id, document, name, birth_date, email, phone, active, created_fingerprint)
+INSERT INTO customers (id, document_hash, sealed_document, name, birth_date, email, phone, active, created_fingerprint)
 SELECT
-    md5(number::text)::uuid, lpad(number::text, 11, '0'), 'Customer ' || number, '1984-11-05',
+    md5(number::text)::uuid, $3::bytea || sha256(number::text::bytea), decode(repeat('00', 43), 'hex'),
+    'Customer ' || number, '1984-11-05',
     CASE WHEN number <= $2 THEN 'Family@example.com' ELSE 'customer' || number || '@example.com' END,
     '190', number % 100 <> 0, sha256(number::text::bytea)
 FROM generate_series(1, $1) AS number
 """
+WITH_DOCUMENT = "UPDATE customers SET document_hash = $1 WHERE id = md5('100')::uuid"
+KNOWN_DOCUMENT = "00000000100"
+
+
+class Unopened(Documents):
+    """Documents of customers whose columns hold none."""
+
+    def open(self, customer_id: UUID, sealed: bytes) -> str:
+        return KNOWN_DOCUMENT
+
+
+DOCUMENTS = Unopened([bytes(32)], is_ready=True)
 FAMILY = "family@EXAMPLE.com"
 EVERYBODY = CustomerFilter(document=None, email=None, active=None)
 MIDDLE = UUID("80000000-0000-0000-0000-000000000000")
@@ -98,6 +112,8 @@ def text(value: object) -> str | None:
     """A parameter's value as PostgreSQL reads it."""
     if isinstance(value, list | tuple):
         return "{" + ",".join(map(str, value)) + "}"
+    if isinstance(value, bytes):
+        return f"\\x{value.hex()}"
     return None if value is None else str(value)
 
 
@@ -121,7 +137,8 @@ async def crowd(postgres: ProvisionedPostgres) -> AsyncIterator[WatchedDatabase]
     """A database of its own with 100,000 customers, as the service's role sees it."""
     copies = copy_databases(postgres.server, uuid4().hex)
     admin = await asyncpg.connect(postgres.admin_dsn(copies["customer"]), timeout=10)
-    await admin.execute(FILL, CUSTOMERS, FAMILY_SIZE)
+    await admin.execute(FILL, CUSTOMERS, FAMILY_SIZE, DOCUMENTS.key_id)
+    await admin.execute(WITH_DOCUMENT, DOCUMENTS.hash(KNOWN_DOCUMENT))
     await admin.execute("VACUUM ANALYZE customers")
     await admin.close()
     async with asyncpg.create_pool(
@@ -144,11 +161,11 @@ async def assert_reads_through_indexes(crowd: WatchedDatabase) -> None:
 
 @pytest.mark.parametrize("active", [None, True, False])
 @pytest.mark.parametrize("email", [None, FAMILY, "customer54321@example.com", "nobody@example.com"])
-@pytest.mark.parametrize("document", [None, "00000000100", "99999999999"])
+@pytest.mark.parametrize("document", [None, KNOWN_DOCUMENT, "99999999999"])
 async def test_a_list_reads_through_an_index_whatever_it_filters_by(
     crowd: WatchedDatabase, document: str | None, email: str | None, *, active: bool | None
 ) -> None:
-    customers = CustomerRepository(database=crowd)
+    customers = CustomerRepository(database=crowd, documents=DOCUMENTS)
     wanted = CustomerFilter(document=document, email=email, active=active)
     for first_id in (UUID(int=0), MIDDLE):
         await customers.search(CustomerQuery(filter=wanted, first_id=first_id, size=PAGE_SIZE))
@@ -156,7 +173,7 @@ async def test_a_list_reads_through_an_index_whatever_it_filters_by(
 
 
 async def test_a_customer_and_a_thousand_are_found_by_their_key(crowd: WatchedDatabase) -> None:
-    customers = CustomerRepository(database=crowd)
+    customers = CustomerRepository(database=crowd, documents=DOCUMENTS)
     page = await customers.search(CustomerQuery(filter=EVERYBODY, first_id=MIDDLE, size=1_000))
     crowd.asked.clear()
     await customers.get(page.customers[0].id, None)
@@ -165,7 +182,7 @@ async def test_a_customer_and_a_thousand_are_found_by_their_key(crowd: WatchedDa
 
 
 async def test_an_edit_finds_its_customer_by_the_key(crowd: WatchedDatabase) -> None:
-    customers = CustomerRepository(database=crowd)
+    customers = CustomerRepository(database=crowd, documents=DOCUMENTS)
     [one] = (await customers.search(CustomerQuery(filter=EVERYBODY, first_id=MIDDLE, size=1))).customers
     crowd.asked.clear()
     edit = CustomerEdit(

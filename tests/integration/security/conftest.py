@@ -13,7 +13,7 @@ from local_shop.copies import copy_databases, drop_databases
 from local_shop.locked import locked_settings
 from local_shop.ports import HOST, free_ports
 from local_shop.process_logs import FileLog
-from local_shop.shop import LocalShop, ShopOptions
+from local_shop.shop import SERVICES, LocalShop, ShopOptions
 from recordshop.channels import Tls
 from tests.conftest import HASTY_RECOVERY, ProvisionedPostgres
 
@@ -63,7 +63,7 @@ def locked_shops(postgres: ProvisionedPostgres, folder: Path) -> Iterator[OpenLo
             make_certs(certs)
             databases = copy_databases(postgres.server, suffix)
             stack.callback(drop_databases, postgres.server, databases)
-            mtls_ports = dict(zip(("catalog", "customer"), free_ports(2), strict=True))
+            mtls_ports = dict(zip(SERVICES, free_ports(len(SERVICES)), strict=True))
             locked = locked_settings(certs, mtls_ports)
             given = settings or {}
             logs = {service: folder / f"{service}-{suffix}.log" for service in locked}

@@ -22,7 +22,7 @@ CONNECT_TIMEOUT_S = 10.0
 BITE_TIMEOUT_S = 30.0
 CATALOG, CUSTOMER, ORDER = DATABASES
 # Rows of these come and go: the journal of open work, and the queue. Everything else is a ledger.
-COME_AND_GO = {"open_work", "order_queue", "queue_workers"}
+COME_AND_GO = {"open_work", "order_queue", "pending_anonymizations", "queue_workers"}
 TABLES = """
 SELECT tablename FROM pg_tables WHERE schemaname NOT IN ('pg_catalog', 'information_schema') AND tablename <> 'schema_migrations'
 """

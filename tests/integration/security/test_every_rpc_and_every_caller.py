@@ -36,7 +36,9 @@ READING_ORDERS = {"GetOrder", "WatchOrder", "ListOrders"}
 HOLDING = {"ReserveStock", "BatchReserveStock", "DenySoldOut", "ReleaseStock", "ReturnStock"}
 READING_STOCK = {"GetReservation", "ListReservations", "ListStockBalances"}
 KEEPING = {"CreateDisc", "UpdateDisc", "DeleteDisc", "AdjustStock"}
-ONESELF = {"CreateCustomer", "GetCustomer", "UpdateCustomer"}
+ONESELF = {"CreateCustomer", "GetCustomer", "UpdateCustomer", "AnonymizeCustomer"}
+# Of two services; the one by which the customer service has a person removed from orders is told apart.
+OF_ORDERS = "OrderService/AnonymizeCustomer"
 EVERYTHING_PEOPLE_DO = {
     *BROWSING, *ORDERING, *READING_ORDERS, *READING_STOCK, *KEEPING, *ONESELF,
     "AuditStock", "ListStockMovements", "BatchGetCustomers", "ListCustomers",
@@ -47,6 +49,7 @@ MAY: Mapping[str, set[str]] = {
     "auditor": {*BROWSING, *READING_ORDERS, *READING_STOCK, "ListStockMovements", "AuditStock"},
     "admin": EVERYTHING_PEOPLE_DO,
     "service:order": {*HOLDING, *READING_STOCK, "BatchGetCustomers"},
+    "service:customer": {OF_ORDERS},
 }
 SERVICES = {
     "catalog": [catalog_pb2.DESCRIPTOR, stock_pb2.DESCRIPTOR],
@@ -60,6 +63,13 @@ METHODS = [
     for service in file.services_by_name.values()
     for method in service.methods
 ]
+
+
+def name_of(path: str) -> str:
+    """A method's name, with its service's where two have one of it."""
+    return OF_ORDERS if path.endswith(OF_ORDERS) else path.rpartition("/")[2]
+
+
 NOW = int(time.time())
 DAY_S = 86_400
 ATTEMPTS_MAX = 3
@@ -216,14 +226,14 @@ async def answers(addresses: Mapping[str, str], tls: Tls, authorization: str | N
     """Call every method of the services at these addresses; return the answers by the methods' names."""
     async with channels(addresses, tls) as opened:
         return {
-            method.name: await call(opened[process], path, method, authorization)
+            name_of(path): await call(opened[process], path, method, authorization)
             for process, path, method in METHODS
             if process in addresses
         }
 
 
 def test_every_method_is_somebody_s() -> None:
-    names = [method.name for _, _, method in METHODS]
+    names = [name_of(path) for _, path, _ in METHODS]
     assert len(names) == len(set(names))
     assert set(names) == set().union(*MAY.values())
 
@@ -244,25 +254,37 @@ async def test_each_role_may_do_what_is_its_own_and_nothing_else(locked: LockedS
     assert refused <= {Answer(grpc.StatusCode.PERMISSION_DENIED, "NOT_PERMITTED")}
 
 
-async def test_the_order_service_s_certificate_may_do_what_orders_need(locked: LockedShop) -> None:
-    addresses = {service: locked.mtls_address(service) for service in ("catalog", "customer")}
-    found = await answers(addresses, locked.tls_of("order"))
-    assert {name for name, answer in found.items() if answer.is_let_in} == MAY["service:order"]
+@pytest.mark.parametrize(("service", "called"), [("order", ("catalog", "customer")), ("customer", ("order",))])
+async def test_a_service_s_certificate_may_do_what_the_service_needs(
+    locked: LockedShop, service: str, called: tuple[str, ...]
+) -> None:
+    addresses = {neighbour: locked.mtls_address(neighbour) for neighbour in called}
+    found = await answers(addresses, locked.tls_of(service))
+    assert {name for name, answer in found.items() if answer.is_let_in} == MAY[f"service:{service}"]
     refused = {answer for answer in found.values() if not answer.is_let_in}
     assert refused == {Answer(grpc.StatusCode.PERMISSION_DENIED, "NOT_PERMITTED")}
 
 
-@pytest.mark.parametrize("service", ["catalog", "customer", "postgres"])
-async def test_other_certificates_of_the_ca_may_do_nothing(locked: LockedShop, service: str) -> None:
-    addresses = {service: locked.mtls_address(service) for service in ("catalog", "customer")}
-    found = await answers(addresses, locked.tls_of(service))
+@pytest.mark.parametrize(
+    ("service", "called"),
+    [
+        ("catalog", ("catalog", "customer", "order")),
+        ("customer", ("catalog", "customer")),
+        ("order", ("order",)),
+        ("postgres", ("catalog", "customer", "order")),
+    ],
+)
+async def test_other_certificates_of_the_ca_may_do_nothing(
+    locked: LockedShop, service: str, called: tuple[str, ...]
+) -> None:
+    found = await answers({neighbour: locked.mtls_address(neighbour) for neighbour in called}, locked.tls_of(service))
     assert set(found.values()) == {Answer(grpc.StatusCode.UNAUTHENTICATED, "CERTIFICATE_UNKNOWN")}
 
 
 async def test_a_certificate_of_another_ca_is_not_spoken_with(locked: LockedShop, tmp_path: Path) -> None:
     make_certs(tmp_path)
     stranger = Tls(ca=locked.certs / CA_FILE, certificate=tmp_path / "order.pem", key=tmp_path / "order.key")
-    addresses = {service: locked.mtls_address(service) for service in ("catalog", "customer")}
+    addresses = {service: locked.mtls_address(service) for service in ("catalog", "customer", "order")}
     found = await answers(addresses, stranger)
     assert {answer.code for answer in found.values()} == {grpc.StatusCode.UNAVAILABLE}
     # At the services' own ports nobody asks for it, and it counts for nothing.

@@ -163,6 +163,19 @@ async def test_customers_cannot_make_themselves_active_again(scene: Scene) -> No
     assert reason_of(refused.value) == NOT_PERMITTED
 
 
+async def test_nobody_is_anonymized_but_by_themselves_or_an_admin(scene: Scene) -> None:
+    ada = customer_pb2.AnonymizeCustomerRequest(id=scene.ada_id)
+    with pytest.raises(grpc.aio.AioRpcError) as refused:
+        await scene.bob.customers.AnonymizeCustomer(ada, timeout=CALL_TIMEOUT_S)
+    assert isinstance(error_from_rpc(refused.value), CustomerNotFound)
+    asked = customer_pb2.GetCustomerRequest(id=scene.ada_id)
+    assert (await scene.ada.customers.GetCustomer(asked, timeout=CALL_TIMEOUT_S)).name == "Ada"
+    gone = await scene.ada.customers.AnonymizeCustomer(ada, timeout=CALL_TIMEOUT_S)
+    assert (gone.name, gone.document, gone.active) == ("", "", False)
+    assert (await scene.ada.get_order(scene.order.id)).customer == order_pb2.CustomerSnapshot()
+    assert await scene.admin.customers.AnonymizeCustomer(ada, timeout=CALL_TIMEOUT_S) == gone
+
+
 async def test_keys_are_replaced_while_running_and_old_tokens_end_with_theirs(
     open_locked_shop: OpenLockedShop,
 ) -> None:

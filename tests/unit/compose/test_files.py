@@ -10,14 +10,16 @@ from compose_spec import PyCompose, PyOptions, parse_duration
 
 from catalog_service.settings import CatalogSettings
 from customer_service.settings import CustomerSettings
+from local_shop.container_secrets import ROLES, make_secrets
 from order_service.settings import OrderSettings
 
 ROOT = Path(__file__).parents[3]
 INCLUDES = "include:\n  - compose/compose.yaml\n  - compose/observability.yaml\n"
 VARIABLE = re.compile(r"\$\{(\w+):-([^}]*)\}")
-ONE_SHOTS = ("roles", "migrate", "seed")
+ONE_SHOTS = ("secrets", "roles", "migrate", "seed")
 SERVICES = {"catalog": 50051, "customer": 50052, "order": 50053}
 STANDING = ("postgres", *SERVICES)
+SECRET_FOLDERS = ("roles", "owners", "postgres", "monitor", *SERVICES)
 SETTINGS = {"catalog": CatalogSettings, "customer": CustomerSettings, "order": OrderSettings}
 
 Service = dict[str, Any]
@@ -36,6 +38,14 @@ def services(**values: str) -> dict[str, Service]:
     return read(values).to_dict()["services"]  # type: ignore[no-any-return]
 
 
+def made_secrets(folder: Path) -> Path:
+    """Make the secrets as the container does, in folders that stand for its volumes."""
+    for name in SECRET_FOLDERS:
+        (folder / name).mkdir(exist_ok=True)
+    make_secrets(folder)
+    return folder
+
+
 @pytest.fixture(params=[*ONE_SHOTS, *STANDING])
 def service(request: pytest.FixtureRequest) -> Service:
     """Each service of the file in turn."""
@@ -52,7 +62,7 @@ def test_the_files_are_valid_and_all_that_they_refer_to_is_there() -> None:
     read({}).validate()
     assert set(services()) == {*ONE_SHOTS, *STANDING}
     for source, *_ in (volume.split(":") for found in services().values() for volume in found.get("volumes", [])):
-        assert source == "postgres" or (ROOT / "compose" / source).exists()
+        assert source in read({}).to_dict()["volumes"] or (ROOT / "compose" / source).exists()
 
 
 def test_every_container_is_confined(service: Service) -> None:
@@ -109,16 +119,53 @@ def test_a_service_is_asked_for_its_health_on_its_own_port(name: str) -> None:
 
 @pytest.mark.parametrize("name", SERVICES)
 def test_a_service_is_given_settings_that_it_takes_and_time_to_drain(
-    name: str, monkeypatch: pytest.MonkeyPatch
+    name: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     found = services()[name]
+    secrets = made_secrets(tmp_path)
     for variable, value in found["environment"].items():
         assert variable.lower() in SETTINGS[name].model_fields
-        monkeypatch.setenv(variable, value)
+        monkeypatch.setenv(variable, value.replace("/secrets", str(secrets / name)))
     settings = SETTINGS[name]()
     assert settings.postgres_user == found["command"][-1] == f"{name}_service"
     # Its calls, then what they left under way.
     assert parse_duration(found["stop_grace_period"]) > 2 * settings.drain_timeout_s
+
+
+def test_no_environment_holds_a_password(service: Service) -> None:
+    told = {name: value for name, value in service.get("environment", {}).items() if "PASS" in name or "KEY" in name}
+    assert all(name.endswith(("_FILE", "_DIR")) and value.startswith("/secrets") for name, value in told.items())
+
+
+def test_each_secret_is_seen_by_those_alone_who_need_it() -> None:
+    seen: dict[str, set[str]] = {}
+    for name, found in services().items():
+        for volume in found.get("volumes", []):
+            source, target, *mode = volume.split(":")
+            if source.endswith("-secrets"):
+                assert mode == [] if name == "secrets" else (target, mode) == ("/secrets", ["ro"])
+                seen.setdefault(source.removesuffix("-secrets"), set()).add(name)
+    assert {source: names - {"secrets"} for source, names in seen.items()} == {
+        "role": {"roles"},
+        "owner": {"migrate", "seed"},
+        "monitor": set(),
+        **{name: {name} for name in STANDING},
+    }
+    image = (ROOT / "compose" / "Dockerfile").read_text(encoding="utf-8")
+    targets = [volume.split(":")[1] for volume in services()["secrets"]["volumes"]]
+    assert sorted(targets) == sorted(f"/secrets/{name}" for name in SECRET_FOLDERS)
+    assert all(target in image for target in targets)
+
+
+def test_secrets_are_made_once_and_agree_with_each_other(tmp_path: Path) -> None:
+    folder = made_secrets(tmp_path)
+    before = {path: path.read_text() for path in sorted(folder.rglob("*")) if path.is_file()}
+    assert {path.name for path in (folder / "roles").iterdir()} == set(ROLES)
+    assert len({(folder / "roles" / role).read_text() for role in ROLES}) == len(ROLES)
+    for copy, role in (("catalog/password", "catalog_service"), ("postgres/postgres", "postgres")):
+        assert (folder / copy).read_text() == (folder / "roles" / role).read_text()
+    made_secrets(tmp_path)
+    assert {path: path.read_text() for path in sorted(folder.rglob("*")) if path.is_file()} == before
 
 
 def test_each_step_waits_for_the_one_before() -> None:
@@ -129,7 +176,8 @@ def test_each_step_waits_for_the_one_before() -> None:
     healthy, done = "service_healthy", "service_completed_successfully"
     opened = {"postgres": healthy, "seed": done}
     assert conditions == {
-        "postgres": {},
+        "secrets": {},
+        "postgres": {"secrets": done},
         "roles": {"postgres": healthy},
         "migrate": {"roles": done},
         "seed": {"migrate": done},
@@ -140,8 +188,8 @@ def test_each_step_waits_for_the_one_before() -> None:
 
 
 def test_one_service_builds_the_image_that_all_share() -> None:
-    assert {name for name, found in services().items() if "build" in found} == {"migrate"}
-    assert {services(SHOP_IMAGE="shop:7")[name]["image"] for name in ("migrate", *SERVICES)} == {"shop:7"}
+    assert {name for name, found in services().items() if "build" in found} == {"secrets"}
+    assert {services(SHOP_IMAGE="shop:7")[name]["image"] for name in ("secrets", "migrate", *SERVICES)} == {"shop:7"}
 
 
 def test_the_server_has_room_for_all_connections_of_all_roles() -> None:

@@ -19,7 +19,7 @@ ANA, EVA, IDA = (uuid4() for _ in range(3))
 
 
 def person(customer_id: UUID, name: str = "Ana", *, active: bool = True) -> customer_pb2.Customer:
-    return customer_pb2.Customer(id=str(customer_id), name=name, document="52998224725", active=active)
+    return customer_pb2.Customer(id=str(customer_id), name=name, masked_document="***.982.247-**", active=active)
 
 
 def kept(name: str = "Ana", *, active: bool = True) -> Customer:

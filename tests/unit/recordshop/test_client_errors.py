@@ -47,6 +47,8 @@ REASONS = [
     (CODE.UNAVAILABLE, "ORDER_CANCELLING", errors.OrderCancelling),
     (CODE.UNAVAILABLE, "ORDER_PENDING", errors.OrderPending),
     (CODE.UNAVAILABLE, "ORDER_RETURNING", errors.OrderReturning),
+    (CODE.UNAVAILABLE, "ANONYMIZATION_PENDING", errors.AnonymizationPending),
+    (CODE.FAILED_PRECONDITION, "CUSTOMER_ANONYMIZED", errors.CustomerAnonymized),
     (CODE.UNAVAILABLE, "WATCH_ENDED", errors.WatchEnded),
 ]
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from service_runtime.secret_files import SECRET_SIZE_MAX_BYTES
-from service_runtime.settings import EXIT_BAD_SETTINGS, DatabaseSettings, load_settings
+from service_runtime.settings import EXIT_BAD_SETTINGS, DatabaseSettings, TracingSettings, load_settings
 
 PASSWORD = "never-to-be-shown"
 
@@ -67,6 +67,21 @@ def test_a_file_that_holds_no_secret_is_told_and_not_shown(
     said = refusal(capsys)
     assert "POSTGRES_PASSWORD_FILE cannot be used" in said
     assert "xxx" not in said
+
+
+@pytest.mark.parametrize("given", [{}, {"OTEL_EXPORTER_OTLP_HEADERS": ""}])
+def test_a_secret_that_is_not_needed_may_be_a_file_or_missing(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, given: dict[str, str]
+) -> None:
+    for name, value in given.items():
+        monkeypatch.setenv(name, value)
+    assert load_settings(TracingSettings).otel_exporter_otlp_headers.get_secret_value() == ""
+    file = tmp_path / "headers"
+    file.write_text("authorization=Bearer canary\n")
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_HEADERS_FILE", str(file))
+    settings = load_settings(TracingSettings)
+    assert settings.otel_exporter_otlp_headers.get_secret_value() == "authorization=Bearer canary"
+    assert "canary" not in repr(settings)
 
 
 def test_a_file_that_is_not_there_is_told(
