@@ -12,7 +12,7 @@ from local_shop.ports import free_ports
 ROLE = "admin"
 TOKEN_MINUTES = 24 * 60
 TLS_SETTINGS = ("TLS_CERT_FILE", "TLS_KEY_FILE")
-# The one caller is to have the whole shop. Shares so large that nobody meets their end are counted all the same, and that is measured too.
+# Shares so large that nobody meets their end: that they are counted is measured too.
 LARGE_SHARES = {
     "CALLER_CREATES_MAX_PER_S": "1000000",
     "CUSTOMER_CREATES_MAX_PER_S": "1000000",

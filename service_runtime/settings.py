@@ -217,8 +217,8 @@ class CreateSettings(FairnessSettings):
     customer_creates_max_per_s: Annotated[float, Field(ge=0, le=1_000_000)] | None = None
     """The same for one customer, whoever creates for them. 0 is no limit; unset, it is 10 with a caller policy, more than a person buys,
     and none without."""
-    customer_creates_burst: Annotated[int, Field(ge=1, le=1_000_000)] = 50
-    """Creates at once for a customer for whom nothing was created for a while."""
+    customer_creates_burst: Annotated[int, Field(ge=1, le=1_000_000)] = 1_000
+    """Creates at once for a customer for whom nothing was created for a while: one whole batch."""
     creates_remembered_max: Annotated[int, Field(ge=1, le=10_000_000)] = 100_000
     """Callers, and customers, whose shares are remembered, in each worker, at some 200 bytes each; beyond that whoever created longest ago
     has a full share again."""

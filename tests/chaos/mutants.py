@@ -86,9 +86,10 @@ MUTANTS: Mapping[str, Mutant] = {
     ),
     "release_comes_first": Mutant(
         "a cancel marks the order before it gives the copies back",
-        {"order": 3, "cancel_and_leave": 6, "delivery": 1},
-        faults={"kill": 4},
-        lags=("order.stock_released=0.6:0.6",),
+        # Few cancels of each order: the next one would put right what a kill has left.
+        {"order": 6, "cancel_and_leave": 4, "delivery": 1},
+        faults={"kill": 2, "postgres_restart": 3},
+        lags=("order.stock_released=0.8:0.8",),
     ),
     "memory_refuses": Mutant(
         "sold out is said by the catalog, as of now", {"order": 12, "delivery": 1}, scarce=SOON_GONE

@@ -207,7 +207,11 @@ DEEP = (
     replace(SALE, name="the sale, one order asked for twice", calls=(Call(CREATE, (A,), 2), *SALE.calls[1:])),
     replace(DUPLICATES, name="the order asked for twice, with two recoveries", sweepers=2),
     replace(GROUP_CANCELLED, name="the group of which one is cancelled, with two recoveries", sweepers=2),
-    replace(SOLD_OUT, name="the sold-out way, and a cancel", calls=(*SOLD_OUT.calls, CANCEL_A)),
+    replace(
+        SOLD_OUT,
+        name="the sold-out way, and a cancel",
+        calls=(Call(CREATE, (A,)), *SOLD_OUT.calls[1:], CANCEL_A),
+    ),
     replace(STANDBY, name="two commits that the standby never gets", losses=2),
     replace(RETURNS, name="the parts and the cancel, with two recoveries", sweepers=2),
     replace(

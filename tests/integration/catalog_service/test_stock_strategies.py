@@ -11,7 +11,7 @@ import pytest
 from catalog_service.settings import StrategyName
 from recordshop.catalog.v1 import catalog_pb2, stock_pb2
 from tests.faults.waiting import eventually
-from tests.integration.catalog_service.strategy_room import LOCK, Answer, Room
+from tests.integration.catalog_service.strategy_room import LOCK, Answer, Room, what_was_said
 from tests.integration.refusals import Refusal, refusal_of
 from tests.integration.stock_room import CALL_TIMEOUT_S, DENIED, RELEASED, RESERVED, new_id, reserve_request
 
@@ -190,6 +190,18 @@ async def test_who_waits_for_a_disc_holds_none_that_comes_after_it(room: Room) -
     reservation = await call
     assert isinstance(reservation, stock_pb2.Reservation)
     assert reservation.state == RESERVED
+
+
+async def test_a_group_that_waits_for_a_disc_holds_none_that_comes_after_it(room: Room) -> None:
+    if room.strategy is not StrategyName.GROUPED:
+        pytest.skip("it has no groups")
+    first, second = sorted([await room.disc(9), await room.disc(9)])
+    async with room.admin.transaction():
+        await room.admin.execute(LOCK, UUID(first))
+        call = asyncio.ensure_future(room.stock.reserve_all((new_id(), {second: 1}), (new_id(), {first: 1})))
+        await room.one_waits()
+        await room.admin.execute(LOCK_IF_FREE, UUID(second))
+    assert what_was_said(await call) == [8, 8]
 
 
 async def test_a_reservation_under_way_ends_without_its_caller(room: Room) -> None:

@@ -54,6 +54,9 @@ OWNER_OF = {
     "customers": CUSTOMER,
     **dict.fromkeys(("orders", "order_returns"), ORDER),
 }
+# Of nobody: what is asked for each statement is asked all the same.
+ANONYMIZE = "SELECT anonymize_customer('00000000-0000-4000-8000-000000000000', interval '1 second')"
+NOTE = "SELECT note_anonymized_customer('00000000-0000-4000-8000-000000000000')"
 
 
 @asynccontextmanager
@@ -205,6 +208,18 @@ async def test_a_role_that_lowers_it_for_ever_does_not_lower_the_service(postgre
                 await connection.execute(WRITES["order"])
         finally:
             await role.execute("ALTER ROLE order_service RESET synchronous_commit")
+
+
+@pytest.mark.parametrize(("target", "statement"), [(CUSTOMER, ANONYMIZE), (ORDER, NOTE)], ids=["customer", "order"])
+@pytest.mark.parametrize("lowered", LOWERED)
+async def test_functions_that_run_as_the_owner_are_no_way_round_it(
+    postgres: ProvisionedPostgres, target: ServiceDatabase, statement: str, lowered: str
+) -> None:
+    async with connected(postgres, target) as role:
+        await role.execute(statement)
+        await role.execute(f"SET synchronous_commit = {lowered}")
+        with pytest.raises(asyncpg.InsufficientPrivilegeError, match="synchronous_commit"):
+            await role.execute(statement)
 
 
 @pytest.mark.parametrize("target", DATABASES, ids=lambda target: target.service)

@@ -50,7 +50,7 @@ def test_without_a_policy_or_by_0_there_are_none(given: dict[str, Any]) -> None:
 def test_with_a_policy_they_are_there() -> None:
     found = settings(**POLICY)
     assert found.caller_creates == RateLimit(1_000, 2_000)
-    assert found.customer_creates == RateLimit(10, 50)
+    assert found.customer_creates == RateLimit(10, 1_000)
     assert (found.calls_of_a_caller_max, found.connection_age_s, found.connection_idle_s) == (250, 3_600, 900)
 
 

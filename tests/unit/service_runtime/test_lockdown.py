@@ -1,5 +1,6 @@
 """A service listens beyond loopback only with TLS and a caller policy, or when it is told that it need not."""
 
+import base64
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from service_runtime.settings import load_settings
 DATABASE = {"POSTGRES_USER": "nobody", "POSTGRES_PASSWORD": "secret", "POSTGRES_DB": "nothing"}
 FILES = ("TLS_CERT_FILE", "TLS_KEY_FILE", "TLS_CA_FILE", "TOKEN_KEYS_FILE")
 TOKENS = {"TOKEN_ISSUER": "https://issuer", "TOKEN_AUDIENCE": "shop"}
+DOCUMENT_KEY = "DOCUMENT_KEY_FILE"
 NEIGHBOURS = {"MTLS_PORT": "50061", "SERVICE_SANS": "order=spiffe://record-shop/order"}
 
 
@@ -30,7 +32,8 @@ def files(tmp_path: Path) -> dict[str, str]:
     """A file for each setting that wants one."""
     for name in FILES:
         (tmp_path / name).touch()
-    return {name: str(tmp_path / name) for name in FILES}
+    (tmp_path / DOCUMENT_KEY).write_bytes(base64.b64encode(bytes(range(32))))
+    return {name: str(tmp_path / name) for name in (*FILES, DOCUMENT_KEY)}
 
 
 def refusal(kind: type[BaseSettings], capsys: pytest.CaptureFixture[str]) -> str:
@@ -45,7 +48,7 @@ def refusal(kind: type[BaseSettings], capsys: pytest.CaptureFixture[str]) -> str
     ("kind", "needed"),
     [
         (CatalogSettings, {*FILES, *TOKENS, *NEIGHBOURS}),
-        (CustomerSettings, {*FILES, *TOKENS, *NEIGHBOURS}),
+        (CustomerSettings, {*FILES, *TOKENS, *NEIGHBOURS, DOCUMENT_KEY}),
         (OrderSettings, {*FILES, *TOKENS}),
     ],
 )
@@ -59,7 +62,7 @@ def test_beyond_loopback_all_missing_settings_are_named_and_nothing_starts(  # n
 ) -> None:
     monkeypatch.setenv("BIND_ADDRESS", address)
     said = refusal(kind, capsys)
-    assert {name for name in (*FILES, *TOKENS, *NEIGHBOURS) if name in said} == needed
+    assert {name for name in (*FILES, *TOKENS, *NEIGHBOURS, DOCUMENT_KEY) if name in said} == needed
     assert "ALLOW_INSECURE=true" in said
     given = {**files, **TOKENS, **NEIGHBOURS}
     for left_out in needed:
