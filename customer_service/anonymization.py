@@ -13,8 +13,8 @@ from customer_service.model import Customer
 from customer_service.order_client import OrderClient
 from customer_service.repository import CustomerRepository
 from service_runtime import failpoints
+from service_runtime.background import beside
 from service_runtime.errors import ServiceError
-from service_runtime.interceptor import cancelled_quietly
 
 BATCH_SIZE = 50
 
@@ -62,11 +62,8 @@ class Anonymization:
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Owns the task that drives what is pending, from here to the end of the block."""
-        task = asyncio.create_task(self._run())
-        try:
+        async with beside(self._run()):
             yield
-        finally:
-            await cancelled_quietly(task)
 
     async def _run(self) -> None:
         while True:

@@ -9,9 +9,9 @@ import asyncpg
 import structlog
 
 from customer_service.documents import Documents
+from service_runtime.background import beside
 from service_runtime.database import Connection, Database
 from service_runtime.errors import ServiceError
-from service_runtime.interceptor import cancelled_quietly
 
 BATCH_SIZE = 500
 FIRST_BATCHES = 4
@@ -50,11 +50,8 @@ class DocumentSealing:
         for _ in range(FIRST_BATCHES):
             if await self._try_batch() is not True:
                 break
-        task = asyncio.create_task(self._run())
-        try:
+        async with beside(self._run()):
             yield
-        finally:
-            await cancelled_quietly(task)
 
     async def _run(self) -> None:
         while True:

@@ -7,8 +7,8 @@ from contextlib import asynccontextmanager
 
 from order_service.journal import Journal
 from order_service.metrics import OpenWorkStats
+from service_runtime.background import beside
 from service_runtime.errors import ServiceError
-from service_runtime.interceptor import cancelled_quietly
 
 INTERVAL_S = 1.0
 
@@ -16,11 +16,8 @@ INTERVAL_S = 1.0
 @asynccontextmanager
 async def watched_backlog(journal: Journal, stats: OpenWorkStats) -> AsyncIterator[None]:
     """Owns the task that looks at the journal inside the block."""
-    task = asyncio.create_task(_watch(journal, stats))
-    try:
+    async with beside(_watch(journal, stats)):
         yield
-    finally:
-        await cancelled_quietly(task)
 
 
 async def _watch(journal: Journal, stats: OpenWorkStats) -> None:

@@ -12,10 +12,10 @@ from order_service.processing import OrderProcessing
 from order_service.queue_leases import QueueLeases
 from order_service.repository import OrderRepository
 from service_runtime import tracing
+from service_runtime.background import cancelled_quietly
 from service_runtime.database import Database
 from service_runtime.deadline import Deadline
 from service_runtime.errors import ServiceError
-from service_runtime.interceptor import cancelled_quietly
 
 # A lease is renewed so many times before it would end.
 RENEWALS = 3

@@ -12,9 +12,9 @@ from order_service.processing import OrderProcessing
 from order_service.repository import OrderRepository
 from order_service.return_processing import ReturnProcessing
 from service_runtime import failpoints, tracing
+from service_runtime.background import beside
 from service_runtime.deadline import Deadline
 from service_runtime.errors import ServiceError
-from service_runtime.interceptor import cancelled_quietly
 
 log = structlog.get_logger(__name__)
 
@@ -48,11 +48,8 @@ class Recovery:
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Owns the sweeping task from here to the end of the block."""
-        task = asyncio.create_task(self._run())
-        try:
+        async with beside(self._run()):
             yield
-        finally:
-            await cancelled_quietly(task)
 
     async def _run(self) -> None:
         while True:

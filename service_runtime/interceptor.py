@@ -295,9 +295,3 @@ async def _readable_messages(requests: AsyncIterator[Any]) -> AsyncIterator[Any]
 
 def _ids(answer: ServiceError) -> dict[str, str]:
     return {name: value for name, value in answer.metadata.items() if name.endswith("_id")}
-
-
-async def cancelled_quietly(task: "asyncio.Task[Any]") -> None:
-    """Cancels a task and waits until it has ended."""
-    task.cancel()
-    await asyncio.gather(task, return_exceptions=True)

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from service_runtime.interceptor import cancelled_quietly
+from service_runtime.background import beside
 from service_runtime.metrics import ServiceMetrics
 
 INTERVAL_S = 0.25
@@ -17,11 +17,8 @@ async def sampling(metrics: ServiceMetrics | None) -> AsyncIterator[None]:
         yield
         return
     metrics.workers.set(1)
-    task = asyncio.create_task(_sample(metrics))
-    try:
+    async with beside(_sample(metrics)):
         yield
-    finally:
-        await cancelled_quietly(task)
 
 
 async def _sample(metrics: ServiceMetrics) -> None:

@@ -12,9 +12,10 @@ from grpc_health.v1 import health, health_pb2_grpc
 
 from service_runtime import tracing
 from service_runtime.access import AccessTable, open_gate, require_rows
+from service_runtime.background import cancelled_quietly
 from service_runtime.fair_calls import open_fair_calls
 from service_runtime.health import DrainingHealthServicer, HealthMonitor
-from service_runtime.interceptor import CallInterceptor, cancelled_quietly
+from service_runtime.interceptor import CallInterceptor
 from service_runtime.logs import frames
 from service_runtime.metrics import ServiceMetrics
 from service_runtime.place import Place, cannot_listen

@@ -20,8 +20,8 @@ from typing import Any, Generic, TypeVar, cast
 
 import structlog
 
+from service_runtime.background import beside
 from service_runtime.errors import Internal, Overloaded, ServiceError, Unavailable
-from service_runtime.interceptor import cancelled_quietly
 
 Question = TypeVar("Question", bound=Hashable)
 News = TypeVar("News")
@@ -123,11 +123,8 @@ class WatchHub(Generic[Question, News]):
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Owns the reading task from here to the end of the block."""
-        task = asyncio.create_task(self._run())
-        try:
+        async with beside(self._run()):
             yield
-        finally:
-            await cancelled_quietly(task)
 
     async def drain(self) -> None:
         """Ends all watches with WatchEnded, and cuts off those that cannot be told."""

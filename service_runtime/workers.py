@@ -10,7 +10,7 @@ from contextlib import ExitStack, suppress
 
 import structlog
 
-from service_runtime.interceptor import cancelled_quietly
+from service_runtime.background import cancelled_quietly
 from service_runtime.place import LISTENING, READY, WORD_SIZE_MAX, cannot_listen
 from service_runtime.reserved_port import ReservedPort
 from service_runtime.settings import ServerSettings
