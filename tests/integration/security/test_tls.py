@@ -211,6 +211,33 @@ async def test_the_order_service_changes_its_certificate_and_its_ca_while_it_sel
     assert (audit.sold, audit.verdict) == (sold, order_pb2.AUDIT_VERDICT_AGREES)
 
 
+async def test_a_call_under_way_ends_on_the_connection_that_it_began_on(open_locked_shop: OpenLockedShop) -> None:
+    long = dict.fromkeys(("CATALOG_TIMEOUT_S", "GROUP_TIMEOUT_S", "CALL_TIMEOUT_S"), str(PROBE_TIMEOUT_S))
+    shop = open_locked_shop({"order": long})
+
+    async def connections() -> int:
+        return shop.log("order").count(CONNECTING_ANEW)
+
+    async with admin_of(shop) as opened:
+        customer, disc = await opened.make_customer(), await opened.make_disc()
+        await opened.order.CreateOrder(order_request(customer.id, {disc.id: 1}), timeout=CALL_TIMEOUT_S)
+        shop.local.catalog.pause()
+        waiting = asyncio.ensure_future(
+            opened.order.CreateOrder(order_request(customer.id, {disc.id: 1}), timeout=PROBE_TIMEOUT_S)
+        )
+        pending = order_pb2.ListOrdersRequest(status=order_pb2.ORDER_STATUS_PENDING)
+
+        async def asked() -> int:
+            return len((await opened.order.ListOrders(pending, timeout=CALL_TIMEOUT_S)).orders)
+
+        await eventually(asked, lambda count: count == 1)
+        make_certs(shop.certs)
+        # Recovery, which asks about the order too, is the first to find the new ones.
+        await eventually(connections, lambda count: count >= 1)
+        shop.local.catalog.resume()
+        assert (await waiting).status == order_pb2.ORDER_STATUS_CONFIRMED
+
+
 def replace(path: Path, text: str) -> None:
     """Replaces a file by a rename, as whoever renews certificates should."""
     new = path.with_name(f"{path.name}.new")
