@@ -32,6 +32,9 @@ UNGROUPED_ORDER_SETTINGS = UNGROUPED_CATALOG_SETTINGS | {
     "RECOVERY_AGE_S": PATIENCE_S,
 }
 
+# The largest crowd has a connection for each client, which is more than the shop allows of itself.
+CONNECTIONS_MAX = "5000"
+
 
 @dataclass(frozen=True)
 class BenchShop:
@@ -89,7 +92,8 @@ def shop_options(
 
     With `ungrouped_pool` connections for each service it is one without group commit.
     """
-    settings = {**settings, "order": {**settings.get("order", {}), PROPS_VARIABLE: str(props)}}
+    order = {"CONNECTIONS_MAX": CONNECTIONS_MAX, PROPS_VARIABLE: str(props)}
+    settings = {**settings, "order": {**settings.get("order", {}), **order}}
     programs: dict[str, Sequence[str]] = {"order": ORDER_ENTRY}
     if ungrouped_pool is not None:
         pool = {"POSTGRES_POOL_SIZE_MAX": str(ungrouped_pool)}

@@ -155,12 +155,13 @@ def _options(settings: ServerSettings, *, is_shared: bool) -> list[tuple[str, in
         ("grpc.server.max_pending_requests", CALLS_UNSEEN_MAX),
         ("grpc.server.max_pending_requests_hard_limit", CALLS_UNSEEN_MAX),
         ("grpc.max_allowed_incoming_connections", settings.connections_max),
-        ("grpc.max_concurrent_streams", settings.connection_streams_max),
         ("grpc.server_handshake_timeout_ms", HANDSHAKE_TIMEOUT_MS),
         ("grpc.http2.min_ping_interval_without_data_ms", _ms(settings.keepalive_interval_min_s)),
         ("grpc.keepalive_time_ms", KEEPALIVE_TIME_MS),
         ("grpc.keepalive_timeout_ms", KEEPALIVE_TIMEOUT_MS),
     ]
+    if settings.streams_of_a_connection_max:
+        options.append(("grpc.max_concurrent_streams", settings.streams_of_a_connection_max))
     if settings.connection_age_s:
         options += [
             ("grpc.max_connection_age_ms", _ms(settings.connection_age_s)),

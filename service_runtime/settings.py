@@ -157,8 +157,10 @@ class FairnessSettings(AccessSettings):
     connections_max: Annotated[int, Field(ge=1, le=1_000_000)] = 900
     """Connections that each port of a worker has at once; further ones are closed before they say anything. Each takes a file, of which
     Linux gives a process 1,024 unless told otherwise."""
-    connection_streams_max: Annotated[int, Field(ge=1, le=1_000_000)] = 1_000
-    """Calls that one connection may have running at once; further ones wait at their caller until one of them has ended."""
+    connection_streams_max: Annotated[int, Field(ge=0, le=1_000_000)] | None = None
+    """Calls that one connection may have running at once; further ones wait at their caller until one of them has ended, but some of those
+    that a new connection begins with, before its caller has heard of the limit, fail as UNAVAILABLE. 0 is no limit; unset, it is 1,000 with
+    a caller policy, and none without."""
     connection_age_max_s: Annotated[float, Field(ge=0, le=604_800)] | None = None
     """Seconds after which a connection, give or take a tenth, takes no new calls: callers connect anew, perhaps to another replica. 0 is
     never; unset, it is 3,600 with a caller policy, and never without."""
@@ -180,6 +182,11 @@ class FairnessSettings(AccessSettings):
     def calls_of_a_caller_max(self) -> int:
         """Calls that one caller may have running at once; 0 for as many as there are."""
         return int(self._or_usual(self.caller_calls_running_max, 250))
+
+    @property
+    def streams_of_a_connection_max(self) -> int:
+        """Calls that one connection may have running at once; 0 for as many as there are."""
+        return int(self._or_usual(self.connection_streams_max, 1_000))
 
     @property
     def connection_age_s(self) -> float:
