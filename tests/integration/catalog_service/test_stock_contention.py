@@ -62,9 +62,9 @@ async def test_who_asks_in_order_for_more_than_is_left_holds_up_nobody(room: Roo
     assert what_was_said(await room.in_order(*reversed(asked))) == [0, "OUT_OF_STOCK", 1, "OUT_OF_STOCK", 3]
 
 
+# Grouped, one statement decides all of them.
+@pytest.mark.parametrize("room", CONTENDING, indirect=True, ids=str)
 async def test_who_asks_in_order_waits_for_their_disc_and_for_no_other(room: Room) -> None:
-    if room.strategy is StrategyName.GROUPED:
-        pytest.skip("one statement decides all of them")
     held, free = await room.disc(9), await room.disc(9)
     behind = new_id()
     async with room.admin.transaction():

@@ -192,9 +192,8 @@ async def test_who_waits_for_a_disc_holds_none_that_comes_after_it(room: Room) -
     assert reservation.state == RESERVED
 
 
+@pytest.mark.parametrize("room", [StrategyName.GROUPED], indirect=True, ids=str)
 async def test_a_group_that_waits_for_a_disc_holds_none_that_comes_after_it(room: Room) -> None:
-    if room.strategy is not StrategyName.GROUPED:
-        pytest.skip("it has no groups")
     first, second = sorted([await room.disc(9), await room.disc(9)])
     async with room.admin.transaction():
         await room.admin.execute(LOCK, UUID(first))
