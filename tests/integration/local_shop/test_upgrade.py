@@ -15,10 +15,11 @@ from recordshop.customer.v1 import customer_pb2
 from tests.opened_shop import opened, random_cpf
 
 LATER = (
+    "catalog/0007_kept_by_the_database.sql",
     "customer/0003_sealed_documents.sql",
-    "customer/0021_durable_anonymization.sql",
+    "customer/0004_kept_by_the_database.sql",
     "order/0011_anonymized_customers.sql",
-    "order/0021_durable_anonymization.sql",
+    "order/0012_kept_by_the_database.sql",
 )
 CUSTOMERS = 1_200
 ADD = """
