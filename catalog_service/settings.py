@@ -5,7 +5,8 @@ from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
-from service_runtime.settings import DatabaseSettings, Port, ServerSettings, WatchSettings
+from service_runtime.setting_types import Port
+from service_runtime.settings import DatabaseSettings, ServerSettings, WatchSettings
 
 
 class StrategyName(StrEnum):

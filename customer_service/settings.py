@@ -6,7 +6,9 @@ from pydantic import Field, FilePath, field_validator
 
 from customer_service.documents import read_keys
 from service_runtime import lockdown
-from service_runtime.settings import Address, CreateSettings, DatabaseSettings, Port, Seconds, ServerSettings
+from service_runtime.access_settings import CreateSettings
+from service_runtime.setting_types import Address, Port, Seconds
+from service_runtime.settings import DatabaseSettings, ServerSettings
 
 
 class CustomerSettings(DatabaseSettings, CreateSettings, ServerSettings):

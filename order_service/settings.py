@@ -6,15 +6,9 @@ from pydantic import Field
 
 from order_service.model import OrderMode
 from service_runtime import lockdown
-from service_runtime.settings import (
-    Address,
-    CreateSettings,
-    DatabaseSettings,
-    Port,
-    Seconds,
-    ServerSettings,
-    WatchSettings,
-)
+from service_runtime.access_settings import CreateSettings
+from service_runtime.setting_types import Address, Port, Seconds
+from service_runtime.settings import DatabaseSettings, ServerSettings, WatchSettings
 
 
 class OrderSettings(DatabaseSettings, CreateSettings, ServerSettings, WatchSettings):

@@ -7,9 +7,9 @@ import structlog
 from google.protobuf import descriptor_pool
 
 from service_runtime.access_errors import NotPermitted
+from service_runtime.access_settings import FairnessSettings
 from service_runtime.callers import Callers, Context, become, services_by_san, somebody_at
 from service_runtime.roles import ROLES, SERVICE_PREFIX
-from service_runtime.settings import FairnessSettings
 
 # Kinds of callers by method, as in {"GetDisc": {"customer", "clerk"}}; whoever is not named is turned away.
 AccessTable = Mapping[str, Collection[str]]

@@ -7,8 +7,8 @@ from typing import Any, cast
 import grpc
 
 from service_runtime import tracing
+from service_runtime.access_settings import AccessSettings
 from service_runtime.renewed_channel import RenewedChannel
-from service_runtime.settings import AccessSettings
 from service_runtime.tls import TlsFiles
 
 # A neighbour that restarts is found again at once, not after grpc's usual second and more.

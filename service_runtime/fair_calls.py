@@ -2,10 +2,10 @@
 
 from collections import Counter
 
+from service_runtime.access_settings import FairnessSettings
 from service_runtime.callers import caller_name
 from service_runtime.errors import RETRY_AFTER_S, ShareUsedUp
 from service_runtime.roles import SERVICE_PREFIX
-from service_runtime.settings import FairnessSettings
 
 
 class TooManyCalls(ShareUsedUp):

@@ -4,10 +4,10 @@ import math
 from collections.abc import Mapping
 from uuid import UUID
 
+from service_runtime.access_settings import CreateSettings
 from service_runtime.callers import caller_name
 from service_runtime.errors import ShareUsedUp
 from service_runtime.rate_limit import RateLimiter
-from service_runtime.settings import CreateSettings
 
 
 class RateLimited(ShareUsedUp):

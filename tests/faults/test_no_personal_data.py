@@ -1,7 +1,7 @@
 """No document, e-mail address, phone number, name or password gets into a log, PostgreSQL's own included, or into an error."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from secrets import token_hex
@@ -14,13 +14,13 @@ import pytest
 from google.protobuf import message_factory
 from google.protobuf.descriptor import Descriptor, FieldDescriptor, MethodDescriptor
 from google.protobuf.message import Message
-from grpc_status import rpc_status
 
 from recordshop.catalog.v1 import catalog_pb2, stock_pb2
 from recordshop.channels import open_channel
 from recordshop.customer.v1 import customer_pb2
 from recordshop.order.v1 import order_pb2
 from tests.faults.waiting import eventually
+from tests.support.kept_errors import KeptErrors
 
 SERVICES = ("catalog", "customer", "order")
 PROTOS = {"catalog": (catalog_pb2, stock_pb2), "customer": (customer_pb2,), "order": (order_pb2,)}
@@ -43,20 +43,7 @@ class Canary:
     log_start: int
     secrets: list[str]
     person: dict[str, str]
-    errors: list[str]
-
-    async def failing(self, call: Awaitable[Any] | Any) -> grpc.StatusCode:
-        """Makes a call that may fail, and keeps all that its error says."""
-        try:
-            if hasattr(call, "__aiter__"):
-                async for _ in call:
-                    pass
-            else:
-                await call
-        except grpc.aio.AioRpcError as error:
-            self.errors.append(f"{error.details()} {rpc_status.from_call(error)} {error.trailing_metadata()}")
-            return error.code()
-        return grpc.StatusCode.OK
+    errors: KeptErrors
 
     def written(self) -> dict[str, str]:
         """Everything that was written, by where."""
@@ -64,7 +51,7 @@ class Canary:
         with self.server.log_file.open("rb") as log:
             log.seek(self.log_start)
             postgres = log.read().decode(errors="replace")
-        return {**logs, "postgres": postgres, "errors": "\n".join(self.errors)}
+        return {**logs, "postgres": postgres, "errors": self.errors.text}
 
 
 @pytest.fixture
@@ -88,7 +75,9 @@ async def canary(fresh_shop: Any, postgres: Any) -> AsyncIterator[Canary]:
         person = {"name": f"Ana {mark}", "document": DOCUMENT, "email": f"ana@{mark}.example", "phone": PHONE}
         secrets = [mark, DOCUMENT, DOCUMENT[3:9], "529.982", "982.247", PHONE, "96666", *passwords]
         start = postgres.server.log_file.stat().st_size
-        yield Canary(shop, admins, postgres.server, start, secrets, {**person, "birth_date": "1990-12-31"}, [])
+        yield Canary(
+            shop, admins, postgres.server, start, secrets, {**person, "birth_date": "1990-12-31"}, KeptErrors()
+        )
 
 
 def methods() -> Iterator[tuple[str, MethodDescriptor]]:
@@ -124,7 +113,7 @@ async def call_everything_with_bad_fields(canary: Canary) -> set[str]:
             )
             request = filled(method.input_type, canary.person)
             asked = iter([request]) if method.client_streaming else request
-            await canary.failing(multi(asked, timeout=TIMEOUT_S))
+            await canary.errors.code_of(multi(asked, timeout=TIMEOUT_S))
             called.add(method.name)
     return called
 
@@ -140,7 +129,9 @@ async def live(canary: Canary) -> tuple[str, str]:
     order = await shop.order.CreateOrder(one_order(customer.id, disc.id, "one"), timeout=TIMEOUT_S)
     await shop.order.GetOrder(order_pb2.GetOrderRequest(id=order.id), timeout=TIMEOUT_S)
     await shop.order.ListOrders(order_pb2.ListOrdersRequest(customer_id=customer.id), timeout=TIMEOUT_S)
-    await canary.failing(shop.order.AuditStock(order_pb2.AuditStockRequest(disc_ids=[disc.id]), timeout=TIMEOUT_S))
+    await canary.errors.code_of(
+        shop.order.AuditStock(order_pb2.AuditStockRequest(disc_ids=[disc.id]), timeout=TIMEOUT_S)
+    )
     await shop.order.CancelOrder(order_pb2.CancelOrderRequest(order_id=order.id, request_id="c"), timeout=TIMEOUT_S)
     return customer.id, disc.id
 
@@ -160,9 +151,9 @@ async def ask_for_what_is_taken(canary: Canary, customer_id: str) -> list[grpc.S
     taken = customer_pb2.UpdateCustomerRequest(customer=customer_pb2.Customer(id=other.id, document=DOCUMENT))
     taken.update_mask.paths.append("document")
     return [
-        await canary.failing(customers.CreateCustomer(again, timeout=TIMEOUT_S)),
-        await canary.failing(customers.CreateCustomer(changed, timeout=TIMEOUT_S)),
-        await canary.failing(customers.UpdateCustomer(taken, timeout=TIMEOUT_S)),
+        await canary.errors.code_of(customers.CreateCustomer(again, timeout=TIMEOUT_S)),
+        await canary.errors.code_of(customers.CreateCustomer(changed, timeout=TIMEOUT_S)),
+        await canary.errors.code_of(customers.UpdateCustomer(taken, timeout=TIMEOUT_S)),
     ]
 
 
@@ -182,9 +173,10 @@ async def meet_faults_of_the_databases(canary: Canary, customer_id: str, disc_id
         shop.customer.UpdateCustomer(edit, timeout=TIMEOUT_S),
         shop.order.CreateOrder(one_order(customer_id, disc_id, "two"), timeout=TIMEOUT_S),
     )
-    codes = {await canary.failing(call) for call in calls}
+    codes = {await canary.errors.code_of(call) for call in calls}
     response = await shop.order.BatchCreateOrders(order_pb2.BatchCreateOrdersRequest(requests=batch), timeout=TIMEOUT_S)
-    canary.errors += [str(result) for result in response.results]
+    for result in response.results:
+        canary.errors.keep(str(result))
     for name, table in (("customer", "customers"), ("order", "orders")):
         await canary.admins[name].execute(f"ALTER TABLE {table} DROP CONSTRAINT unexpected")
     return codes
@@ -199,7 +191,9 @@ async def lose_a_backend(canary: Canary, customer_id: str) -> grpc.StatusCode:
     edit.update_mask.paths.extend(["phone", "email"])
     async with admin.transaction():
         await admin.execute("SELECT FROM customers FOR UPDATE")
-        running = asyncio.ensure_future(canary.failing(canary.shop.customer.UpdateCustomer(edit, timeout=TIMEOUT_S)))
+        running = asyncio.ensure_future(
+            canary.errors.code_of(canary.shop.customer.UpdateCustomer(edit, timeout=TIMEOUT_S))
+        )
         waiting = "SELECT pid FROM pg_stat_activity WHERE pg_backend_pid() = ANY (pg_blocking_pids(pid))"
         pid = await eventually(lambda: admin.fetchval(waiting), lambda pid: pid is not None)
         await admin.execute("SELECT pg_terminate_backend($1)", pid)

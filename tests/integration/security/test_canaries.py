@@ -3,19 +3,17 @@
 import base64
 import os
 import urllib.request
-from collections.abc import AsyncIterator, Awaitable, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from secrets import token_hex
-from typing import Any
 from urllib.parse import urlsplit
 from uuid import uuid4
 
 import asyncpg
 import grpc
 import pytest
-from grpc_status import rpc_status
 
 from local_shop.certs import TOKEN_KEY_FILE, make_token
 from local_shop.copies import make_templates
@@ -32,6 +30,7 @@ from recordshop.order.v1 import order_pb2
 from tests.conftest import ProvisionedPostgres
 from tests.faults.test_no_personal_data import ALL_STATEMENTS, TALKATIVE, filled, methods
 from tests.integration.security.conftest import LockedShop, locked_shops
+from tests.support.kept_errors import KeptErrors
 from tests.support.otlp_receiver import OtlpReceiver, otlp_receiver
 from tests.support.watched_processes import WatchedProcesses, watched_processes
 
@@ -50,7 +49,7 @@ class Scene:
     metrics_ports: Mapping[str, int]
     person: Mapping[str, str]
     secrets: dict[str, str]
-    errors: list[str] = field(default_factory=list)
+    errors: KeptErrors = field(default_factory=KeptErrors)
 
     def token(self, role: str, subject: str, minutes: float = 60) -> str:
         """A token, which is a secret from now on."""
@@ -58,19 +57,6 @@ class Scene:
         _, claims, signature = token.split(".")
         self.secrets |= {f"claims {len(self.secrets)}": claims, f"signature {len(self.secrets)}": signature}
         return token
-
-    async def failing(self, call: Awaitable[Any] | Any) -> grpc.StatusCode:
-        """Makes a call that may fail, and keeps all that its error says."""
-        try:
-            if hasattr(call, "__aiter__"):
-                async for _ in call:
-                    pass
-            else:
-                await call
-        except grpc.aio.AioRpcError as error:
-            self.errors.append(f"{error.details()} {rpc_status.from_call(error)} {error.trailing_metadata()}")
-            return error.code()
-        return grpc.StatusCode.OK
 
     def written(self) -> dict[str, str]:
         """Everything that was written or shown, by where."""
@@ -84,7 +70,7 @@ class Scene:
             "traces": b"".join(self.receiver.requests).decode(errors="replace"),
             "metrics": "\n".join(pages),
             "processes": self.processes.text,
-            "errors": "\n".join(self.errors),
+            "errors": self.errors.text,
         }
 
 
@@ -177,7 +163,7 @@ async def live(scene: Scene) -> str:
         # What is taken, by somebody else.
         again = customer_pb2.CreateCustomerRequest(customer=customer_pb2.Customer(**scene.person))
         call = admin.customers.CreateCustomer(again, timeout=TIMEOUT_S)
-        assert await scene.failing(call) is grpc.StatusCode.ALREADY_EXISTS
+        assert await scene.errors.code_of(call) is grpc.StatusCode.ALREADY_EXISTS
     return customer_id
 
 
@@ -196,7 +182,7 @@ async def call_everything(scene: Scene, authorization: str | None) -> set[grpc.S
             request = filled(method.input_type, dict(scene.person))
             asked = iter([request]) if method.client_streaming else request
             metadata = () if authorization is None else (("authorization", authorization),)
-            codes.add(await scene.failing(multi(asked, timeout=TIMEOUT_S, metadata=metadata)))
+            codes.add(await scene.errors.code_of(multi(asked, timeout=TIMEOUT_S, metadata=metadata)))
     return codes
 
 
@@ -206,7 +192,7 @@ async def meet_a_fault(scene: Scene, dsn: str, customer_id: str) -> grpc.StatusC
     await admin.execute("ALTER TABLE customers ADD CONSTRAINT unexpected CHECK (phone <> '190') NOT VALID")
     edit = customer_pb2.UpdateCustomerRequest(customer=customer_pb2.Customer(id=customer_id, phone="190"))
     async with shop_of(scene, scene.token("customer", customer_id)) as ana:
-        code = await scene.failing(ana.customers.UpdateCustomer(edit, timeout=TIMEOUT_S))
+        code = await scene.errors.code_of(ana.customers.UpdateCustomer(edit, timeout=TIMEOUT_S))
     await admin.execute("ALTER TABLE customers DROP CONSTRAINT unexpected")
     await admin.close()
     return code
