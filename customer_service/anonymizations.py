@@ -19,6 +19,7 @@ SET next_attempt_time = now() + least($2 * power(2, least(attempts, 20)), $3) * 
 WHERE customer_id IN (
     SELECT customer_id FROM pending_anonymizations
     WHERE next_attempt_time <= now() OR next_attempt_time > now() + 2 * $3 * interval '1 second'
+    ORDER BY next_attempt_time
     LIMIT $1
     FOR UPDATE SKIP LOCKED
 )

@@ -9,7 +9,7 @@ import grpc
 
 from order_service.access import ORDERS
 from order_service.admission import Admission
-from order_service.anonymizing import OrderAnonymization
+from order_service.anonymizations import OrderAnonymization
 from order_service.audit import StockAudit
 from order_service.backlog import watched_backlog
 from order_service.batch import BatchPlacement

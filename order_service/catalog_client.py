@@ -21,10 +21,11 @@ from order_service.model import (
     SoldLine,
     StockAnswer,
 )
-from order_service.rows import LINES_KEPT_MAX, new_lines
+from order_service.rows import new_lines
 from recordshop.catalog.v1 import stock_pb2, stock_pb2_grpc
 from service_runtime.deadline import Deadline
 from service_runtime.errors import Internal, ServiceError, error_info
+from service_runtime.quantities import LINES_KEPT_MAX
 from service_runtime.uuids import uuid_from_trusted
 
 LEDGER_PAGE_SIZE = 1_000
@@ -183,7 +184,7 @@ class CatalogClient:
 @lru_cache(maxsize=LINES_KEPT_MAX)
 def _stock_lines(lines: tuple[OrderLine, ...]) -> Sequence[stock_pb2.StockLine]:
     """The lines as the catalog reads them; a message that takes them makes its own copies."""
-    return [stock_pb2.StockLine(disc_id=str(line.disc_id), quantity=line.quantity) for line in lines]
+    return tuple([stock_pb2.StockLine(disc_id=str(line.disc_id), quantity=line.quantity) for line in lines])
 
 
 def _stock_answer(order: Order, result: stock_pb2.ReserveStockResult) -> StockAnswer | ServiceError:

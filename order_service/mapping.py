@@ -22,13 +22,11 @@ from order_service.return_mapping import add_returns, has_returns
 from recordshop.order.v1 import order_pb2
 from service_runtime.access_errors import NotPermitted
 from service_runtime.errors import ServiceError
-from service_runtime.quantities import read_lines
+from service_runtime.quantities import LINES_KEPT_MAX, read_lines
 from service_runtime.timestamps import timestamp
 from service_runtime.validation import Fields, reading_fields
 
 AUDIT_DISCS_MAX = 100
-# Most orders that are answered at about the same time are for the same few discs.
-LINES_KEPT_MAX = 1_024
 STATUSES = {status: order_pb2.OrderStatus.Value(f"ORDER_STATUS_{status}") for status in OrderStatus}
 MODES: dict[int, OrderMode | None] = {
     order_pb2.ORDER_MODE_UNSPECIFIED: None,
@@ -130,7 +128,7 @@ def order_to_proto(order: Order) -> order_pb2.Order:
 @lru_cache(maxsize=LINES_KEPT_MAX)
 def _lines_to_proto(lines: tuple[OrderLine, ...]) -> Sequence[order_pb2.OrderLine]:
     """The lines as they are answered; a message that takes them makes its own copies."""
-    return [_line_to_proto(line) for line in lines]
+    return tuple([_line_to_proto(line) for line in lines])
 
 
 def _line_to_proto(line: OrderLine) -> order_pb2.OrderLine:

@@ -16,10 +16,7 @@ from order_service.model import (
     Reserved,
     SoldLine,
 )
-from service_runtime.quantities import Lines
-
-# What orders of about the same time have in common is put together once: most of them are for the same few discs.
-LINES_KEPT_MAX = 1_024
+from service_runtime.quantities import LINES_KEPT_MAX, Lines
 
 
 def array_literal(values: Iterable[object]) -> str:

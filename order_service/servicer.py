@@ -6,7 +6,7 @@ from typing import Any
 import grpc
 
 from order_service import batch_mapping, mapping, return_mapping, search_mapping
-from order_service.anonymizing import OrderAnonymization
+from order_service.anonymizations import OrderAnonymization
 from order_service.audit import StockAudit
 from order_service.batch import BatchPlacement
 from order_service.cancellation import OrderCancellation

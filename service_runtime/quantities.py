@@ -10,7 +10,7 @@ from service_runtime.uuids import uuid_from_text
 from service_runtime.validation import Fields
 
 FINGERPRINT_LENGTH_BYTES = 16
-# Most of what is asked for at about the same time is the same: one copy of a disc that everybody wants.
+# What is asked for at about the same time is mostly the same, a copy of one disc: what follows from it is put together once.
 LINES_KEPT_MAX = 1_024
 
 

@@ -39,7 +39,6 @@ LAYERS = (
         "*_search",
         "*_lines",
         "anonymizations",
-        "anonymizing",
         "atomic",
         "changes",
         "deciding",
