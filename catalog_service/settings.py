@@ -5,7 +5,7 @@ from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
-from service_runtime.setting_types import Port
+from service_runtime.base_settings import Port
 from service_runtime.settings import DatabaseSettings, ServerSettings, WatchSettings
 
 

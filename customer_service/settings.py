@@ -7,7 +7,7 @@ from pydantic import Field, FilePath, field_validator
 from customer_service.documents import read_keys
 from service_runtime import lockdown
 from service_runtime.access_settings import CreateSettings
-from service_runtime.setting_types import Address, Port, Seconds
+from service_runtime.base_settings import Address, Port, Seconds
 from service_runtime.settings import DatabaseSettings, ServerSettings
 
 

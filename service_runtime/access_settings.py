@@ -5,8 +5,8 @@ from typing import Annotated, ClassVar, Self
 from pydantic import Field, FilePath, model_validator
 
 from service_runtime import lockdown
+from service_runtime.base_settings import DocumentedSettings, SanList, Seconds
 from service_runtime.rate_limit import RateLimit
-from service_runtime.setting_types import DocumentedSettings, SanList, Seconds
 
 
 class AccessSettings(DocumentedSettings):

@@ -7,9 +7,9 @@ from pydantic import Field, FilePath, SecretStr, ValidationError, field_validato
 from pydantic_settings import BaseSettings
 
 from service_runtime.access_settings import FairnessSettings
+from service_runtime.base_settings import DocumentedSettings, Identifier, Port, Seconds
 from service_runtime.postgres_hosts import PostgresHost, parse_hosts
 from service_runtime.secret_files import Secret
-from service_runtime.setting_types import DocumentedSettings, Identifier, Port, Seconds
 
 EXIT_BAD_SETTINGS = 2
 WORKERS_MAX = 64

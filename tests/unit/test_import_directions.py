@@ -183,7 +183,7 @@ def misplaced_sql(sources: Sources) -> Iterator[str]:
 def misplaced_environment(sources: Sources) -> Iterator[str]:
     """Name modules, other than settings, that read the environment."""
     for module, source in sources.items():
-        if module.partition(".")[0] == "local_shop" or is_any_of(module, ("settings",)):
+        if module.partition(".")[0] == "local_shop" or is_any_of(module, ("*settings",)):
             continue
         names = {node.attr for node in ast.walk(source) if isinstance(node, ast.Attribute)}
         names |= {imported.rpartition(".")[2] for imported in imports_of(module, sources)}

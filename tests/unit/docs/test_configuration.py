@@ -11,7 +11,7 @@ from pydantic_settings import SettingsConfigDict
 from docs.generate.configuration import SERVICES
 from docs.generate.elsewhere import COMPOSE, MAKE
 from docs.generate.setting import settings_of
-from service_runtime.setting_types import DocumentedSettings
+from service_runtime.base_settings import DocumentedSettings
 
 ROOT = Path(__file__).parents[3]
 HOW_TO_DESCRIBE = (
